@@ -1,0 +1,234 @@
+"""Bitemporal rules: the columns every number carries, its three clocks, and which statement wins.
+
+``event_start`` is what a number is about, ``belief_time`` when its author said it, ``recorded_at`` when we stored
+it. Nothing is overwritten; a read names its cutoffs. Put here: the column contract, the modes, the total order and
+other rules that are pure. Keep out: files and manifests (resources/lake).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+import polars as pl
+
+from domain.errors import FrameError, InputError
+from domain.instants import require_utc
+from domain.units import UNITS
+
+TIME: Final = pl.Datetime("us", "UTC")
+
+CANONICAL: Final[dict[str, pl.DataType]] = {
+    "series_id": pl.String(),
+    "event_start": TIME,
+    "event_end": TIME,
+    "belief_time": TIME,
+    "belief_basis": pl.String(),
+    "value": pl.Float64(),
+    "unit": pl.String(),
+    "quality": pl.String(),
+    "quality_detail": pl.String(),
+    "source": pl.String(),
+    "scenario": pl.String(),
+    "member": pl.Int32(),
+    "quantile": pl.Float64(),
+}
+"""Columns of a canonical row, in order: what a parser returns and ``tailrace load --out`` writes."""
+
+ASOF_COLUMNS: Final = (
+    "series_id",
+    "event_start",
+    "belief_time",
+    "recorded_at",
+    "value",
+    "unit",
+    "quality",
+    "source",
+    "scenario",
+    "member",
+    "quantile",
+)
+"""Columns of an as-of answer, in order. A retracted value is a row with null ``value``."""
+
+KEY: Final = ("series_id", "event_start", "source", "scenario", "member")
+"""What one belief is about and who says it. Quantiles are not part of it: a distribution is replaced whole."""
+
+
+class Basis(StrEnum):
+    """How a ``belief_time`` is known, best first."""
+
+    SOURCE_STAMP = "source_stamp"
+    HTTP_LAST_MODIFIED = "http_last_modified"
+    FILENAME = "filename"
+    SCHEDULE_RULE = "schedule_rule"
+    INGEST_TIME = "ingest_time"
+
+
+UNSTAMPED: Final = frozenset({Basis.SCHEDULE_RULE, Basis.INGEST_TIME})
+"""Bases under which the vendor gave no stamp: an unchanged value is then not a new belief."""
+
+
+class Quality(StrEnum):
+    """What is known about a value's worth."""
+
+    GOOD = "good"
+    QUESTIONABLE = "questionable"
+    SUBSTITUTED = "substituted"
+    ESTIMATED = "estimated"
+    BAD = "bad"
+    MISSING = "missing"
+    RETRACTED = "retracted"
+
+
+class Mode(StrEnum):
+    """Which clock a cutoff is held against; a caller must name one, mixing them is the classic leak."""
+
+    SEEN = "seen"
+    PUBLISHED = "published"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutoffs:
+    """What a read may know.
+
+    Attributes:
+        at: Belief cutoff T, inclusive.
+        mode: ``seen``: belief_time <= T and recorded_at <= T. ``published``: belief_time + the source's declared
+            latency <= T, whenever recorded.
+        recorded_before: Recorded cutoff R, inclusive; None leaves it free. In ``seen`` mode it equals T.
+    """
+
+    at: datetime
+    mode: Mode
+    recorded_before: datetime | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", require_utc(self.at, what="belief cutoff"))
+        if self.recorded_before is not None:
+            object.__setattr__(self, "recorded_before", require_utc(self.recorded_before, what="recorded cutoff"))
+        if self.mode is Mode.SEEN:
+            if self.recorded_before not in (None, self.at):
+                raise InputError("mode seen pins the recorded cutoff to --at; leave --recorded-before out")
+            object.__setattr__(self, "recorded_before", self.at)
+
+
+def canonical(rows: pl.DataFrame, *, what: str) -> pl.DataFrame:
+    """Return ``rows`` with exactly the canonical columns, in order and type.
+
+    Missing optional columns are filled: ``event_end`` = ``event_start``, ``quality`` = good (missing where the value
+    is null), ``scenario`` = actual, ``belief_basis`` = source_stamp, the rest null.
+
+    Args:
+        rows: At least ``series_id, event_start, belief_time, value, unit, source``; times aware.
+        what: Names the rows in an error.
+
+    Raises:
+        FrameError: A column is missing or of the wrong type, a time has no zone, a unit or quality is unknown, a
+            value is not finite, or an interval ends before it starts.
+    """
+    missing = [
+        name
+        for name in ("series_id", "event_start", "belief_time", "value", "unit", "source")
+        if name not in rows.columns
+    ]
+    if missing:
+        raise FrameError(f"{what} lacks column(s) {', '.join(missing)}; it has {', '.join(rows.columns)}")
+    rows = _with_defaults(_with_utc_times(rows, what))
+    try:
+        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in CANONICAL.items())
+    except pl.exceptions.PolarsError as error:
+        raise FrameError(f"{what} has a column of the wrong type: {error}") from None
+    _refuse_bad_rows(rows, what)
+    return rows
+
+
+def _with_utc_times(rows: pl.DataFrame, what: str) -> pl.DataFrame:
+    for name in ("event_start", "event_end", "belief_time"):
+        if name not in rows.columns:
+            continue
+        dtype = rows.schema[name]
+        if not isinstance(dtype, pl.Datetime) or dtype.time_zone is None:
+            raise FrameError(f"{what} has {name} of type {dtype}: times must be aware UTC timestamps")
+        rows = rows.with_columns(pl.col(name).dt.convert_time_zone("UTC").dt.cast_time_unit("us"))
+    return rows
+
+
+def _with_defaults(rows: pl.DataFrame) -> pl.DataFrame:
+    defaults = {
+        "event_end": pl.col("event_start"),
+        "belief_basis": pl.lit(Basis.SOURCE_STAMP.value),
+        "quality": pl.when(pl.col("value").is_null()).then(pl.lit("missing")).otherwise(pl.lit("good")),
+        "quality_detail": pl.lit(None, pl.String),
+        "scenario": pl.lit("actual"),
+        "member": pl.lit(None, pl.Int32),
+        "quantile": pl.lit(None, pl.Float64),
+    }
+    return rows.with_columns(
+        expression.alias(name) if name not in rows.columns else pl.col(name).fill_null(expression)
+        for name, expression in defaults.items()
+    )
+
+
+def _refuse_bad_rows(rows: pl.DataFrame, what: str) -> None:
+    checks = {
+        "a null in series_id, event_start, belief_time, unit or source": pl.any_horizontal(
+            pl.col("series_id", "event_start", "belief_time", "unit", "source").is_null()
+        ),
+        f"a unit outside {', '.join(sorted(UNITS))}": ~pl.col("unit").is_in(list(UNITS)),
+        f"a quality outside {', '.join(Quality)}": ~pl.col("quality").is_in(list(Quality)),
+        f"a belief_basis outside {', '.join(Basis)}": ~pl.col("belief_basis").is_in(list(Basis)),
+        "a value that is not finite": ~pl.col("value").is_finite(),
+        "a null value whose quality does not say why": pl.col("value").is_null()
+        & ~pl.col("quality").is_in(["bad", "missing", "retracted"]),
+        "an event that ends before it starts": pl.col("event_end") < pl.col("event_start"),
+        "a quantile outside 0 to 1": ~pl.col("quantile").is_between(0, 1),
+    }
+    counts = rows.select(check.fill_null(value=False).sum().alias(name) for name, check in checks.items()).row(0)
+    broken = [(name, count) for name, count in zip(checks, counts, strict=True) if count]
+    if broken:
+        name, count = broken[0]
+        first = rows.filter(checks[name].fill_null(value=False)).row(0, named=True)
+        raise FrameError(f"{what} has {count} row(s) with {name}; first: {first}")
+
+
+def first_knowledge(rows: pl.DataFrame, *, read_before: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Return unstamped rows with an honest ``belief_time``.
+
+    A source without stamps leaves two cases. A window that nobody had read before is a back-load: the dated rule
+    that the parser applied stands. An event that an *earlier successful read* already covered without delivering it
+    became known only now, whatever the rule says.
+
+    Args:
+        rows: Canonical rows.
+        read_before: ``series_id, read_start, read_end`` (UTC, half-open) of earlier successful reads.
+        now: When these rows were fetched [UTC].
+
+    Returns:
+        The same rows; ``belief_time`` is never after ``now``.
+    """
+    now = require_utc(now, what="now")
+    unstamped = pl.col("belief_basis").is_in(list(UNSTAMPED))
+    spans = read_before.group_by("series_id").agg(pl.col("read_start").min(), pl.col("read_end").max())
+    covered = (pl.col("event_start") >= pl.col("read_start")) & (pl.col("event_start") < pl.col("read_end"))
+    late = unstamped & (covered.fill_null(value=False) | (pl.col("belief_time") > now))
+    return (
+        rows.join(spans, on="series_id", how="left", maintain_order="left")
+        .with_columns(
+            belief_time=pl.when(late).then(pl.lit(now, TIME)).otherwise("belief_time"),
+            belief_basis=pl.when(late).then(pl.lit(Basis.INGEST_TIME.value)).otherwise("belief_basis"),
+        )
+        .drop("read_start", "read_end")
+    )
+
+
+def cutoff_by_source(cutoffs: Cutoffs, latency: Mapping[str, timedelta]) -> dict[str, datetime]:
+    """Return, for each source with a declared latency, the newest ``belief_time`` a read may use.
+
+    Sources that declare none have latency zero: their cutoff is ``cutoffs.at``.
+    """
+    if cutoffs.mode is Mode.SEEN:
+        return {}
+    return {source: cutoffs.at - delay for source, delay in latency.items()}
