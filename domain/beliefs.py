@@ -7,7 +7,7 @@ other rules that are pure. Keep out: files and manifests (resources/lake).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -194,7 +194,9 @@ def _refuse_bad_rows(rows: pl.DataFrame, what: str) -> None:
         raise FrameError(f"{what} has {count} row(s) with {name}; first: {first}")
 
 
-def first_knowledge(rows: pl.DataFrame, *, read_before: pl.DataFrame, now: datetime) -> pl.DataFrame:
+def first_knowledge(
+    rows: pl.DataFrame, *, read_before: Sequence[tuple[datetime, datetime]], now: datetime
+) -> pl.DataFrame:
     """Return unstamped rows with an honest ``belief_time``.
 
     A source without stamps leaves two cases. A window that nobody had read before is a back-load: the dated rule
@@ -202,26 +204,40 @@ def first_knowledge(rows: pl.DataFrame, *, read_before: pl.DataFrame, now: datet
     became known only now, whatever the rule says.
 
     Args:
-        rows: Canonical rows.
-        read_before: ``series_id, read_start, read_end`` (UTC, half-open) of earlier successful reads.
+        rows: Canonical rows of one product.
+        read_before: Windows [start, end) of earlier successful reads of that product.
         now: When these rows were fetched [UTC].
 
     Returns:
-        The same rows; ``belief_time`` is never after ``now``.
+        The same rows; ``belief_time`` of an unstamped row is never after ``now``.
     """
     now = require_utc(now, what="now")
     unstamped = pl.col("belief_basis").is_in(list(UNSTAMPED))
-    spans = read_before.group_by("series_id").agg(pl.col("read_start").min(), pl.col("read_end").max())
-    covered = (pl.col("event_start") >= pl.col("read_start")) & (pl.col("event_start") < pl.col("read_end"))
-    late = unstamped & (covered.fill_null(value=False) | (pl.col("belief_time") > now))
-    return (
-        rows.join(spans, on="series_id", how="left", maintain_order="left")
-        .with_columns(
-            belief_time=pl.when(late).then(pl.lit(now, TIME)).otherwise("belief_time"),
-            belief_basis=pl.when(late).then(pl.lit(Basis.INGEST_TIME.value)).otherwise("belief_basis"),
-        )
-        .drop("read_start", "read_end")
+    covered = [
+        (pl.col("event_start") >= start) & (pl.col("event_start") < end) for start, end in merge_spans(read_before)
+    ]
+    late = unstamped & pl.any_horizontal(*covered, pl.col("belief_time") > now)
+    return rows.with_columns(
+        belief_time=pl.when(late).then(pl.lit(now, TIME)).otherwise("belief_time"),
+        belief_basis=pl.when(late).then(pl.lit(Basis.INGEST_TIME.value)).otherwise("belief_basis"),
     )
+
+
+def merge_spans(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return half-open spans in order, those that touch or overlap made one.
+
+    >>> from datetime import UTC
+    >>> def at(hour): return datetime(2026, 11, 21, hour, tzinfo=UTC)
+    >>> [(a.hour, b.hour) for a, b in merge_spans([(at(5), at(7)), (at(1), at(2)), (at(2), at(3)), (at(6), at(8))])]
+    [(1, 3), (5, 8)]
+    """
+    merged: list[tuple[datetime, datetime]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def cutoff_by_source(cutoffs: Cutoffs, latency: Mapping[str, timedelta]) -> dict[str, datetime]:
