@@ -1,0 +1,20 @@
+select
+    plan,
+    schedule_id,
+    version,
+    as_of,
+    mode,
+    recorded_before,
+    is_current,
+    published_at,
+    status,
+    solver,
+    optimizer,
+    objective_usd,
+    bound_usd,
+    gap,
+    input_sha256,
+    provenance as inputs,
+    code_version,
+    folder
+from {{ ref('stg_publications') }}

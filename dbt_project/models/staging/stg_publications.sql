@@ -1,0 +1,23 @@
+select
+    plan,
+    schedule_id,
+    version,
+    as_of,
+    mode,
+    recorded_before,
+    status,
+    objective_usd,
+    bound_usd,
+    gap,
+    solver,
+    optimizer,
+    input_sha256,
+    code_version,
+    operating_day,
+    devices,
+    earnings_usd,
+    provenance,
+    is_current,
+    published_at,
+    folder
+from read_parquet('{{ var("inputs") }}/publications.parquet')
