@@ -1,0 +1,116 @@
+"""``config/series.toml``: planning series, and the vendor series, conversion and gap rule behind each.
+
+Put here: its shape and its errors. Keep out: reading the values (assets) and filling gaps (domain).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from domain.errors import ConfigError, InputError
+from domain.series import PlanningSeries, require_id
+from resources.config_files import checked, read_toml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorSeries:
+    """One vendor series a planning series is made from.
+
+    Attributes:
+        series: Its id, such as ``pi:OPS/Gauging Stations/R4|Flow:avg1h``.
+        scenario: Which variant of it.
+        factor: Multiplies the stored value; stored values already have our units, so this is 1 unless the meaning
+            differs (a share, a sign).
+        offset: Added after the factor, in the planning series' unit.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    series: str
+    scenario: str = "actual"
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapRule:
+    """What may stand in for a missing value.
+
+    Attributes:
+        rule: ``hold`` carries the last known value forward, flagged estimated; ``none`` leaves the gap. Nothing is
+            ever filled from a later value.
+        longest: Longest gap the rule may fill; a longer one stays.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    rule: Literal["hold", "none"]
+    longest: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRule:
+    """How one planning series is made.
+
+    Attributes:
+        kind: ``mean`` over the step, or ``instant`` on its start.
+        step: Length of one step.
+        gap: What may stand in for a missing value.
+        low: Smallest believable value, in the series' unit.
+        high: Largest believable value.
+        sources: Vendor series in order of preference: the first with a usable value wins.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    kind: Literal["mean", "instant"]
+    step: timedelta
+    gap: GapRule
+    low: float
+    high: float
+    sources: tuple[VendorSeries, ...]
+
+
+def load_series(path: Path) -> Mapping[str, SeriesRule]:
+    """Return each planning series' rule, in the order of the file.
+
+    Raises:
+        ConfigError: The file is unreadable, an id or a key is not one, or a range or a duration makes no sense.
+    """
+    rules: dict[str, SeriesRule] = {}
+    for name, table in _series_tables(path).items():
+        rule = checked(SeriesRule, table, path=path, where=f'series."{name}"')
+        try:
+            PlanningSeries.parse(name)
+            for source in rule.sources:
+                require_id(source.series)
+        except InputError as error:
+            raise ConfigError(f'{path}, [series."{name}"]: {error}') from None
+        _refuse_nonsense(rule, f'{path}, [series."{name}"]')
+        rules[name] = rule
+    return rules
+
+
+def _series_tables(path: Path) -> Mapping[str, Any]:
+    tables = read_toml(path)
+    if set(tables) != {"series"} or not isinstance(tables["series"], Mapping):
+        raise ConfigError(f'{path} has table(s) {", ".join(tables) or "none"}; write [series."r4.flow.cfs"] and so on')
+    return tables["series"]
+
+
+def _refuse_nonsense(rule: SeriesRule, where: str) -> None:
+    if not rule.sources:
+        raise ConfigError(f"{where}: sources is empty; name at least one vendor series")
+    if not (math.isfinite(rule.low) and math.isfinite(rule.high) and rule.low < rule.high):
+        raise ConfigError(f"{where}: low {rule.low:g} to high {rule.high:g} is no range")
+    if rule.step <= timedelta(0):
+        raise ConfigError(f"{where}: step {rule.step} must be above zero")
+    if (rule.gap.longest > timedelta(0)) != (rule.gap.rule == "hold"):
+        raise ConfigError(f"{where}: gap rule {rule.gap.rule} does not go with longest {rule.gap.longest}")
