@@ -1,0 +1,93 @@
+"""Tables and reports as files: Parquet or CSV in, Parquet, CSV or JSON out, whole or not at all.
+
+Put here: reading and writing by a file's ending. Keep out: what the columns mean (the reader of each contract).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import polars as pl
+
+from domain.errors import InputError
+
+STANDARD_OUTPUT: Final = "-"
+_PARQUET_MAGIC: Final = b"PAR1"
+
+
+def read_table(path: Path, *, what: str) -> pl.DataFrame:
+    """Return a table file: Parquet by its first bytes, else CSV with a header row.
+
+    Args:
+        path: The file.
+        what: What it is, for messages, such as ``--inputs``.
+
+    Raises:
+        InputError: It cannot be read, or is neither.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{what} {path} cannot be read: {error.strerror or error}") from None
+    try:
+        if content.startswith(_PARQUET_MAGIC):
+            return pl.read_parquet(content)
+        return pl.read_csv(content, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{what} {path} is neither Parquet nor a CSV table: {str(error).splitlines()[0]}") from None
+
+
+def read_record(path: Path, *, what: str) -> dict[str, Any]:
+    """Return a JSON file that holds one object.
+
+    Raises:
+        InputError: It cannot be read, is no JSON, or holds something else.
+    """
+    try:
+        value = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{what} {path} cannot be read: {error.strerror or error}") from None
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{what} {path} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{what} {path} holds a {type(value).__name__}; it must hold one object with named values")
+    return value
+
+
+def write_table(frame: pl.DataFrame, out: str) -> None:
+    """Write a table: CSV to ``-`` and to names that end in .csv, Parquet to all others."""
+    if out == STANDARD_OUTPUT:
+        sys.stdout.write(_csv(frame))
+    elif out.endswith(".csv"):
+        _replace(Path(out), lambda temporary: temporary.write_text(_csv(frame), encoding="utf-8"))
+    else:
+        _replace(Path(out), frame.write_parquet)
+
+
+def write_record(record: dict[str, Any], out: str) -> None:
+    """Write a report as JSON, to a file or to ``-``."""
+    content = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
+    if out == STANDARD_OUTPUT:
+        sys.stdout.write(content.decode())
+    else:
+        _replace(Path(out), lambda temporary: temporary.write_bytes(content))
+
+
+def _csv(frame: pl.DataFrame) -> str:
+    return frame.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the target and rename: a reader never sees half a file."""
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)

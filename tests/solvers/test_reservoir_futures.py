@@ -1,0 +1,148 @@
+"""Scenarios, risk and the heuristic."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from domain.errors import InputError
+from domain.plant import PoolState
+from domain.reservoir_inputs import read_inputs, read_scenarios
+from domain.trajectory import simulate
+from solvers.reservoir import ReservoirOptions, check_plan, plan_reservoir
+from solvers.reservoir.linear import solve
+from solvers.reservoir.rule import raft_floor_mw, rule_setpoints
+from solvers.reservoir.stochastic import solve_two_stage
+from solvers.reservoir.value import objective_usd, terms_usd
+from tests.reservoir_cases import MIDDLE, afterbay, futures, hours
+
+PLANT = afterbay()
+FRAME = hours(48)
+SCENARIOS = futures(FRAME, 6)
+
+
+def test_one_certain_scenario_is_the_plain_plan() -> None:
+    alone = futures(FRAME, 1)
+    same = pl.concat([FRAME.with_columns(scenario=pl.lit("only"), probability=pl.lit(1.0))])
+    assert alone.height == same.height
+    inputs = read_inputs(PLANT, FRAME)
+    many, probability = read_scenarios(PLANT, same, inputs)
+    linear = solve(PLANT, inputs, MIDDLE, ReservoirOptions())
+    stages = solve_two_stage(PLANT, many, probability, MIDDLE, ReservoirOptions(), linear.storage_af)
+    assert stages.value_usd == pytest.approx(linear.bound_usd, abs=1e-3)
+
+
+def test_the_first_day_is_shared_and_the_second_is_not() -> None:
+    inputs = read_inputs(PLANT, FRAME)
+    many, probability = read_scenarios(PLANT, SCENARIOS, inputs)
+    linear = solve(PLANT, inputs, MIDDLE, ReservoirOptions())
+    stages = solve_two_stage(PLANT, many, probability, MIDDLE, ReservoirOptions(), linear.storage_af)
+    assert np.ptp(stages.course_mw[:, :24], axis=0).max() == 0.0
+    assert np.ptp(stages.course_mw[:, 24:], axis=0).max() > 0.1
+    assert stages.shared_mw.tolist() == stages.course_mw[0, :24].tolist()
+
+
+def test_knowing_each_scenario_would_be_worth_more_and_ignoring_them_less() -> None:
+    # wait-and-see >= here-and-now >= the single-forecast first day with the best that can follow
+    inputs = read_inputs(PLANT, FRAME)
+    many, probability = read_scenarios(PLANT, SCENARIOS, inputs)
+    options = ReservoirOptions()
+    linear = solve(PLANT, inputs, MIDDLE, options)
+    here_and_now = solve_two_stage(PLANT, many, probability, MIDDLE, options, linear.storage_af).value_usd
+    wait_and_see = sum(p * solve(PLANT, many.scenario(s), MIDDLE, options).bound_usd for s, p in enumerate(probability))
+    ignoring = 0.0
+    for scenario, chance in enumerate(probability):
+        one = many.scenario(scenario)
+        day = simulate(PLANT, one.window(0, 24), linear.setpoint_mw[:24], MIDDLE)
+        evening = PoolState(elevation_ft=float(day.elevation_ft[-1]), oxbow_mw=float(day.end_mw[-1]))
+        rest = solve(PLANT, one.window(24, 48), evening, options).setpoint_mw
+        whole = simulate(PLANT, one, np.concatenate([day.end_mw, rest]), MIDDLE)
+        ignoring += chance * float(objective_usd(terms_usd(PLANT, one, whole)))
+    assert wait_and_see >= here_and_now - 1e-6
+    assert here_and_now >= ignoring - 1e-6
+
+
+def test_the_stochastic_plan_obeys_the_physics_and_says_what_it_expects() -> None:
+    made = plan_reservoir(PLANT, FRAME, MIDDLE, scenarios=SCENARIOS, optimizer="stochastic")
+    assert check_plan(PLANT, FRAME, MIDDLE, made.schedule) == []
+    assert made.report["scenarios"] == 6
+    assert made.report["worst_objective_usd"] <= made.report["cvar_usd"] + 1e-9
+    assert made.report["cvar_usd"] <= made.report["expected_objective_usd"]
+
+
+def test_a_weight_on_risk_lifts_the_worst_cases() -> None:
+    found = [
+        plan_reservoir(
+            PLANT,
+            FRAME,
+            MIDDLE,
+            scenarios=SCENARIOS,
+            optimizer="stochastic",
+            options=ReservoirOptions(settings={"cvar_weight": weight, "cvar_tail": 0.3}),
+        ).report
+        for weight in (0.0, 0.9)
+    ]
+    assert found[1]["cvar_usd"] >= found[0]["cvar_usd"] - 1e-6
+    assert found[1]["expected_objective_usd"] <= found[0]["expected_objective_usd"] + 1e-6
+
+
+def test_bands_are_the_forward_simulation_of_the_plan() -> None:
+    made = plan_reservoir(PLANT, FRAME, MIDDLE, scenarios=SCENARIOS)
+    many, _ = read_scenarios(PLANT, SCENARIOS, made.inputs)
+    levels = simulate(PLANT, many, made.schedule["setpoint_mw"].to_numpy(), MIDDLE, guarded=False).elevation_ft
+    # six equal chances: P10 is the lowest, P50 the third, P90 the highest (5/6 < 0.9)
+    ranked = np.sort(levels, axis=0)
+    for name, rank in (("p10", 0), ("p50", 2), ("p90", 5)):
+        assert made.schedule[f"elevation_{name}_ft"].to_numpy() == pytest.approx(ranked[rank], abs=1e-9)
+    below = (levels < 1168.0 - 1e-5).mean(axis=0)
+    assert made.schedule["below_minimum_probability"].to_numpy() == pytest.approx(below, abs=1e-9)
+    assert made.report["probabilities"]["below_minimum"] >= below.max() - 1e-9
+
+
+def test_the_dated_rules_hold_in_every_scenario() -> None:
+    # Tuesday 7 July, 9 to 12 local: the window is delivered by the plan's first day or after it, in all scenarios alike
+    shared = ReservoirOptions(apply_rules=True, shared_hours=48.0)
+    made = plan_reservoir(PLANT, FRAME, MIDDLE, scenarios=SCENARIOS, optimizer="stochastic", options=shared)
+    window = made.schedule[33:36]
+    assert (window["head_cap_mw"] - window["oxbow_mw"]).max() < 0.1
+    assert "raft_missed" in made.report["probabilities"]
+
+
+def test_a_stochastic_plan_without_scenarios_is_refused() -> None:
+    with pytest.raises(InputError, match="needs scenarios"):
+        plan_reservoir(PLANT, FRAME, MIDDLE, optimizer="stochastic")
+
+
+def test_the_heuristic_holds_while_nothing_is_at_stake() -> None:
+    # Inflow equals what 2.0 MW draws: 163.73 * 2 + 83 = 410.46 cfs. Nothing to do for two days.
+    natural = 410.46 + 5.0 - 40.0 - 18.54
+    still = hours(48, mfra_mw=0.0, r4_flow_cfs=27.0, r30_flow_cfs=natural)
+    state = PoolState(elevation_ft=1170.0, oxbow_mw=2.0)
+    assert set(rule_setpoints(PLANT, read_inputs(PLANT, still), state).tolist()) == {2.0}
+
+
+def test_the_heuristic_neither_spills_nor_runs_dry_where_it_can_help_it() -> None:
+    frame = hours(96)
+    made = plan_reservoir(PLANT, frame, MIDDLE, optimizer="rule")
+    assert check_plan(PLANT, frame, MIDDLE, made.schedule) == []
+    assert made.status == "rule"
+    assert made.report["terms"]["spill_usd"] == pytest.approx(0.0, abs=1e-6)
+    assert made.report["violations"]["below_minimum_minutes"] == 0.0
+    assert made.report["objective_usd"] < made.report["bound_usd"]
+
+
+def test_the_heuristic_ramps_up_before_rafting_as_late_as_it_can() -> None:
+    target = np.full(8, np.nan)
+    target[5:7] = 5.8
+    inputs = read_inputs(PLANT, hours(8, raft_target_mw=[None if np.isnan(v) else v for v in target]))
+    # full at the end of hour 4, 2.52 MW less an hour before, and 0.76 two hours before, below the smallest output
+    assert raft_floor_mw(inputs, 0.8).tolist() == pytest.approx([0.8, 0.8, 0.8, 3.28, 5.8, 5.8, 5.8, 0.8])
+
+
+def test_the_heuristic_moves_by_day_where_the_night_can_wait() -> None:
+    frame = hours(96, mfra_mw=100.0)
+    made = plan_reservoir(PLANT, frame, MIDDLE, optimizer="rule")
+    moves = np.abs(np.diff(made.schedule["oxbow_end_mw"].to_numpy(), prepend=3.0)) > 1e-6
+    night = made.inputs.night
+    assert moves[~night].sum() >= moves[night].sum()
