@@ -1,0 +1,227 @@
+"""Reading: the rows a request may see, from no more files and row groups than it takes.
+
+Put here: which files are opened, in which groups, and the winners among their rows. Keep out: what a request names
+(request.py), the shape of an answer (answers.py), commits (journal.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from domain.beliefs import TIME
+from domain.order import VOICE
+from domain.revisions import STORED, TOTAL_ORDER, last_of, winners
+from resources.lake.files import FILE_COLUMNS, OPTIONAL, Entry, moment_of
+from resources.lake.request import Request, Series
+
+CHUNK_ROWS: Final = 2_200_000
+"""Rows read at once: bounds the memory of a read over many files at about 300 MB beside its result."""
+
+SMALL_ROWS: Final = 100_000
+"""Landing files below this are scanned together: opening a scan costs more than reading one of them."""
+
+_FILE: Final = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads rows of one state of the lake."""
+
+    root: Path
+    entries: Sequence[Entry]
+
+    def winners(self, request: Request, columns: Sequence[str]) -> pl.DataFrame:
+        """Return the winning row of every voice and event the request may see.
+
+        Args:
+            request: What may be seen.
+            columns: Columns of ``STORED`` wanted besides those of the total order and the voice.
+
+        Returns:
+            Those columns, in no promised order.
+        """
+        wanted = _with_order(columns)
+        frames = [
+            _resolved(list(self._parts(lane, request, wanted, newest=True)), lane) for lane in self._lanes(request)
+        ]
+        frames = sorted((frame for frame in frames if frame.height), key=lambda frame: frame.height)
+        return _contested(frames[-1], frames[:-1]) if frames else _nothing(wanted)
+
+    def rows(self, request: Request, columns: Sequence[str]) -> pl.DataFrame:
+        """Return every row the request may see, in no promised order."""
+        wanted = _with_order(columns)
+        parts = [part for lane in self._lanes(request) for part in self._parts(lane, request, wanted, newest=False)]
+        return pl.concat(parts) if parts else _nothing(wanted)
+
+    def slices(self, start: datetime, end: datetime, size: int) -> Iterator[tuple[datetime, datetime]]:
+        """Yield spans from ``start`` to ``end``, cut where UTC days begin, that hold about ``size`` rows each."""
+        count = 0
+        if sum(entry.rows for entry in self.entries) > size:
+            event = pl.col("event_start")
+            within = (event >= pl.lit(start, TIME)) & (event < pl.lit(end, TIME))
+            days = self._counted(event.dt.truncate("1d"), within)
+            for (day,), rows in sorted(days.items()):
+                if count and count + rows > size:
+                    yield start, day
+                    start, count = day, 0
+                count += rows
+        yield start, end
+
+    def months(self) -> list[str]:
+        """Return the months that have events, such as ``2026-11``."""
+        return sorted(month for (month,) in self._counted(pl.col("event_start").dt.strftime("%Y-%m"), pl.lit(True)))
+
+    def _counted(self, by: pl.Expr, within: pl.Expr) -> Counter[tuple[Any, ...]]:
+        found: Counter[tuple[Any, ...]] = Counter()
+        for entry in self.entries:
+            query = pl.scan_parquet(self.root / entry.path).select("event_start").filter(within)
+            counts = query.group_by("event_start").len().group_by(by.alias("group")).agg(pl.col("len").sum()).collect()
+            for group, rows in counts.iter_rows():
+                found[group,] += rows
+        return found
+
+    def series(self, series: Series) -> list[str]:
+        """Return the distinct ids stored that match, sorted."""
+        return sorted({row[0] for row in self._distinct(series, "series_id")})
+
+    def units(self, series: Series) -> dict[str, str]:
+        """Return the unit of each stored series that matches; of one held in several, the last by name."""
+        return {name: unit for name, unit in sorted(self._distinct(series, "series_id", "unit"))}  # noqa: C416
+
+    def _distinct(self, series: Series, *columns: str) -> set[tuple[str, ...]]:
+        found: set[tuple[str, ...]] = set()
+        for entry in self.entries:
+            if not series.may_be_in(entry):
+                continue
+            query = pl.scan_parquet(self.root / entry.path)
+            if series.expression is not None:
+                query = query.filter(series.expression)
+            found.update(query.select(columns).unique().collect().rows())
+        return found
+
+    def _lanes(self, request: Request) -> list[list[Entry]]:
+        """Return the files needed, grouped into scans.
+
+        One group holds the many small files of the landing zone, whose events overlap. In every other group they do
+        not, so that the rows of one voice and event are neighbours in one file.
+        """
+        needed = [entry for entry in self.entries if request.needs(entry)]
+        small = [entry for entry in needed if _is_small(entry)]
+        lanes: list[list[Entry]] = []
+        for entry in sorted((e for e in needed if not _is_small(e)), key=lambda e: (e.event_min, e.event_max)):
+            lane = next((lane for lane in lanes if _follows(lane[-1], entry)), None)
+            if lane is None:
+                lanes.append([entry])
+            else:
+                lane.append(entry)
+        return [*lanes, small] if small else lanes
+
+    def _parts(
+        self, lane: Sequence[Entry], request: Request, wanted: Sequence[str], *, newest: bool
+    ) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a lane that the request may see; with ``newest``, of each file only its winners."""
+        for chunk in _chunks(lane, request, newest=newest):
+            tests, cut = request.filters(chunk)
+            query = _scan(self.root, chunk)
+            if newest and not cut:
+                tests.append(pl.col("newest"))
+            for test in tests:
+                query = query.filter(test)
+            present = [name for name in ("key", _FILE, *wanted) if name in _columns(chunk)]
+            rows = _with_instants(query.select(present).collect(), chunk)
+            if request.narrow is not None:
+                rows = request.narrow(rows)
+            if newest and cut and not _is_small(chunk[0]):
+                rows = rows.filter(last_of(("key", "event_start")))
+            yield _complete(rows, wanted)
+
+
+def _with_order(columns: Sequence[str]) -> list[str]:
+    needed = {*VOICE, *TOTAL_ORDER, *columns}
+    return [name for name in STORED if name in needed]
+
+
+def _is_small(entry: Entry) -> bool:
+    return entry.recorded_at is not None and entry.rows < SMALL_ROWS
+
+
+def _follows(before: Entry, entry: Entry) -> bool:
+    """Return whether two files may be scanned as one: no shared event, and neither needs a constant of its own."""
+    return before.event_max < entry.event_min and before.recorded_at is None and entry.recorded_at is None
+
+
+def _chunks(lane: Sequence[Entry], request: Request, *, newest: bool) -> Iterator[list[Entry]]:
+    """Yield the files of a lane, as many at once as are expected to yield ``CHUNK_ROWS`` rows."""
+    chunk: list[Entry] = []
+    room = CHUNK_ROWS
+    for entry in lane:
+        rows = entry.winners if newest and not request.filters([entry])[1] else entry.rows
+        expected = rows * request.series.share_of(entry)
+        if chunk and expected > room:
+            yield chunk
+            chunk, room = [], CHUNK_ROWS
+        chunk.append(entry)
+        room -= expected
+    yield chunk
+
+
+def _columns(entries: Sequence[Entry]) -> list[str]:
+    """Return the columns a scan of these files has; a column that none of them holds is not asked for."""
+    absent = set(OPTIONAL) - {name for entry in entries for name in entry.columns}
+    return [*([_FILE] if entries[0].recorded_at is not None else []), *(n for n in FILE_COLUMNS if n not in absent)]
+
+
+def _scan(root: Path, entries: Sequence[Entry]) -> pl.LazyFrame:
+    columns = _columns(entries)
+    return pl.scan_parquet(
+        [root / entry.path for entry in entries],
+        schema={name: FILE_COLUMNS[name] for name in columns if name != _FILE},
+        missing_columns="insert",
+        extra_columns="ignore",
+        include_file_paths=_FILE if _FILE in columns else None,
+    )
+
+
+def _with_instants(rows: pl.DataFrame, entries: Sequence[Entry]) -> pl.DataFrame:
+    """Return rows of files that have one recorded_at each with that column."""
+    if _FILE not in rows.columns:
+        return rows
+    instants = {entry.path: moment_of(entry.recorded_at or 0) for entry in entries}
+    if len(instants) == 1 or rows.is_empty():
+        return rows.with_columns(recorded_at=pl.lit(next(iter(instants.values())), TIME))
+    names = rows[_FILE].unique()
+    known = pl.Series([instants[name[-len(entries[0].path) :]] for name in names], dtype=TIME)
+    return rows.with_columns(recorded_at=pl.col(_FILE).replace_strict(names, known, return_dtype=TIME))
+
+
+def _complete(rows: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
+    return rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(None, STORED[name]).alias(name) for name in wanted
+    )
+
+
+def _nothing(wanted: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: STORED[name] for name in wanted})
+
+
+def _resolved(parts: list[pl.DataFrame], lane: Sequence[Entry]) -> pl.DataFrame:
+    rows = pl.concat(parts)
+    return winners(rows).drop("key") if _is_small(lane[0]) else rows
+
+
+def _contested(largest: pl.DataFrame, others: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the winners among the winners of several lanes, comparing only where their events overlap."""
+    if not others:
+        return largest
+    rest = pl.concat(others)
+    event = pl.col("event_start")
+    overlap = event.is_between(rest["event_start"].min(), rest["event_start"].max())
+    decided = winners(pl.concat([largest.filter(overlap), rest])).drop("key")
+    return pl.concat([largest.filter(~overlap), decided])
