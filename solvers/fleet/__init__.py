@@ -1,0 +1,8 @@
+"""Plan a fleet of batteries against prices, alone or under limits they share.
+
+Put here: the formulation, its kernels and its certificate. Keep out: files, devices' messages, price forecasts.
+"""
+
+from solvers.fleet.plan import FleetPlan, plan_fleet
+
+__all__ = ["FleetPlan", "plan_fleet"]
