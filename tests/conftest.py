@@ -66,3 +66,8 @@ def _embedded_server() -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name payloads by their parameter: a zip holds the hour it was made, and the workers must agree on names."""
+    return argname if isinstance(val, bytes) else None

@@ -116,3 +116,11 @@ def test_members_and_scenarios_are_voices_of_their_own() -> None:
 
 def test_stamped_and_unstamped_rows_of_one_batch_count_revisions_together() -> None:
     assert new(belief(1.0, 9), belief(2.0, 9, **UNSTAMPED)) == [(1.0, 9, 0), (2.0, 9, 1)]
+
+
+def test_a_distribution_with_another_quantile_value_is_a_revision() -> None:
+    first, again, other = ([belief(value, 9, quantile=0.9), belief(1.0, 9, quantile=0.1)] for value in (3.0, 3.0, 4.0))
+    folded = fold(canonical(pl.DataFrame(first), what="rows"), what="rows").beliefs
+    beside = folded.with_columns(recorded_at=pl.lit(hour(10)), rev=pl.lit(0, pl.Int32)).select(*STORED)
+    assert new(*again, beside=beside) == []
+    assert new(*other, beside=beside) == [(None, 9, 1)]

@@ -1,0 +1,137 @@
+"""What we expect, with how sure we are: forecasts of the series that decisions need.
+
+Every forecast is a belief of ours: source ``tailrace``, belief_time the instant of the decision.
+Put here: reading as of an instant, calling a forecaster, appending. Keep out: how a forecast is made (forecasting/).
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import dagster as dg
+import polars as pl
+
+from assets.partitions import HOURS, decision_instant
+from domain.beliefs import Cutoffs, Mode
+from domain.instants import CENTRAL, PACIFIC
+from domain.series import PlanningSeries
+from forecasting.ladder import forecast_inflow, forecast_price
+from forecasting.naive import seasonal_naive
+from resources.decisions import FORECAST, HORIZON_H
+from resources.lake import Lake
+from resources.planning import PlanningReader
+
+GROUP: Final = "forecasting"
+SOURCE: Final = "tailrace"
+
+HISTORY: Final = timedelta(days=35)
+"""Four weekly seasons and a week of errors."""
+
+MARKET_HORIZON_H: Final = 120
+"""Prices reach a day beyond the plans: the fleet's operating day ends up to 40 h after its decision, and a decision
+may use a forecast that is some hours old [h]."""
+
+RIVERS: Final = {
+    "r4.flow.cfs": {"hydroforecast": "r4.flow_forecast.cfs"},
+    "r30.flow.cfs": {"hydroforecast": "r30.flow_forecast.cfs"},
+}
+"""Gauge -> the vendors' forecasts of it, best first."""
+
+PRICES: Final = {
+    "oxbow.price.usd_mwh": ("ralston.price_da.usd_mwh", "ralston.price_rt.usd_mwh", PACIFIC),
+    "fleet.price.usd_mwh": ("hb_north.price_da.usd_mwh", "hb_north.price_rt.usd_mwh", CENTRAL),
+}
+"""Price a plan earns -> the day-ahead and real-time series it follows and the zone of its market day."""
+
+_MARKET: Final = [dg.AssetDep(["ingest", name]) for name in ("ercot_rt_prices", "ercot_da_prices", "caiso_prices")]
+
+
+@dg.asset(
+    key=[GROUP, "inflow"], group_name=GROUP, partitions_def=HOURS, owners=["team:hydrology"],
+    kinds={"python", "polars"}, deps=[["ingest", "historian"], ["ingest", "river_forecasts"]],
+)  # fmt: skip
+def inflow(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], planning: dg.ResourceParam[PlanningReader]
+) -> dg.MaterializeResult:
+    """Flows into the pool, hourly for four days: the vendor's distribution, else the last days' own [cfs]."""
+    cutoffs = _cutoffs(context)
+    parts = {}
+    for series_id, vendors in RIVERS.items():
+        said = {
+            vendor: planning.forecast(
+                name, start=cutoffs.at, end=cutoffs.at + timedelta(hours=HORIZON_H), cutoffs=cutoffs
+            )
+            for vendor, name in vendors.items()
+        }
+        observed = planning.observed(series_id, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs)
+        parts[series_id] = forecast_inflow(
+            observed, said, origin=cutoffs.at, horizon_h=HORIZON_H, series_id=series_id, zone=PACIFIC
+        )
+    return _store(context, lake, cutoffs.at, parts)
+
+
+@dg.asset(
+    key=[GROUP, "upstream_dispatch"], group_name=GROUP, partitions_def=HOURS, owners=["team:dispatch"],
+    kinds={"python", "polars"}, deps=[["ingest", "historian"]],
+)  # fmt: skip
+def upstream_dispatch(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], planning: dg.ResourceParam[PlanningReader]
+) -> dg.MaterializeResult:
+    """Output of the powerhouses above the pool, hourly for four days, from comparable hours of past weeks [MW]."""
+    cutoffs = _cutoffs(context)
+    name = "mfra.power.mw"
+    observed = planning.observed(name, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs)
+    part = seasonal_naive(observed, origin=cutoffs.at, horizon_h=HORIZON_H, zone=PACIFIC, lower=0.0, series_id=name)
+    return _store(context, lake, cutoffs.at, {name: part})
+
+
+@dg.asset(
+    key=[GROUP, "price"], group_name=GROUP, partitions_def=HOURS, owners=["team:market-data"],
+    kinds={"python", "polars"}, deps=_MARKET,
+)  # fmt: skip
+def price(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], planning: dg.ResourceParam[PlanningReader]
+) -> dg.MaterializeResult:
+    """Prices the plant and the fleet will earn, hourly for five days: published day-ahead, then comparable days."""
+    cutoffs = _cutoffs(context)
+    end = cutoffs.at + timedelta(hours=MARKET_HORIZON_H)
+    parts = {}
+    for series_id, (day_ahead, real_time, zone) in PRICES.items():
+        parts[series_id] = forecast_price(
+            planning.observed(day_ahead, start=cutoffs.at - HISTORY, end=end, cutoffs=cutoffs),
+            planning.hourly(real_time, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs),
+            origin=cutoffs.at,
+            horizon_h=MARKET_HORIZON_H,
+            zone=zone,
+            series_id=series_id,
+        )
+    return _store(context, lake, cutoffs.at, parts)
+
+
+def _cutoffs(context: dg.AssetExecutionContext) -> Cutoffs:
+    # The recorded cutoff is free: a forecast made later for an old instant may use what was back-loaded since,
+    # as long as it was published by then. The decision pins it (assets/dispatch.py).
+    return Cutoffs(at=decision_instant(context), mode=Mode.PUBLISHED)
+
+
+def _store(
+    context: dg.AssetExecutionContext, lake: Lake, at: datetime, parts: dict[str, pl.DataFrame]
+) -> dg.MaterializeResult:
+    models = {}
+    rows = 0
+    for series_id, part in parts.items():
+        beliefs = part.select(
+            pl.lit(series_id).alias("series_id"),
+            "event_start",
+            (pl.col("event_start") + timedelta(hours=1)).alias("event_end"),
+            pl.lit(at).dt.cast_time_unit("us").alias("belief_time"),
+            "value",
+            pl.lit(PlanningSeries.parse(series_id).unit).alias("unit"),
+            (pl.col("model") + ": " + pl.col("basis")).alias("quality_detail"),
+            pl.lit(SOURCE).alias("source"),
+            pl.lit(FORECAST).alias("scenario"),
+            "quantile",
+        )
+        rows += lake.append(beliefs, run_id=context.run_id, product=f"forecast:{series_id}").rows_added
+        means = part.filter(pl.col("quantile").is_null())
+        models[series_id] = dict(means.group_by("model").len().sort("model").iter_rows())
+    return dg.MaterializeResult(metadata={"rows_added": rows, "hours_by_model": models})

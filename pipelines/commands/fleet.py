@@ -1,0 +1,122 @@
+"""`tailrace solve fleet` and `tailrace fleet`: the batteries from files into files, and their registry.
+
+Put here: options, reading and writing, exit codes. Keep out: schedules (solvers/fleet), the rules of a device
+(domain/fleet), the transactions (resources/registry.py).
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from domain.errors import InfeasibleError, InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+fleet_app: Final = typer.Typer(no_args_is_help=True, help="The registry of batteries, and made-up ones for trials.")
+
+_FEEDER_HELP = "feeder, import_limit_kw, export_limit_kw: limits of the net power of each feeder's devices"
+_PREVIOUS_HELP = "A schedule to stay close to: device_id, event_start, power_kw"
+
+
+def solve_fleet(
+    devices: Annotated[
+        Path, typer.Option("--devices", help="Batteries, Parquet or CSV; limits in kW and kWh at the meter")
+    ],
+    prices: Annotated[Path, typer.Option("--prices", help="event_start (evenly spaced), price_usd_mwh")],
+    out: Annotated[str, typer.Option("--out", help="Schedule, Parquet or .csv; - for CSV on standard output")],
+    report: Annotated[str, typer.Option("--report", help="Report in JSON; - for standard output")],
+    feeders: Annotated[Path | None, typer.Option("--feeders", help=_FEEDER_HELP)] = None,
+    reserve: Annotated[Path | None, typer.Option("--reserve", help="event_start, up_reserve_kw, duration_h")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Never charge and discharge within one interval")] = False,  # noqa: FBT002 - an option
+    terminal_value: Annotated[
+        float | None, typer.Option("--terminal-value", help="USD per kWh stored when the last interval ends")
+    ] = None,
+    previous: Annotated[Path | None, typer.Option("--previous", help=_PREVIOUS_HELP)] = None,
+) -> None:
+    """Plan every battery at the least cost in USD; shared limits that cannot be met are relaxed and named."""
+    from resources.table_files import read_table, write_record, write_table
+    from solvers.fleet import plan_fleet
+
+    def optional(path: Path | None, name: str) -> pl.DataFrame | None:
+        return None if path is None else read_table(path, what=name)
+
+    began = perf_counter()
+    fleet, market = read_table(devices, what="--devices"), read_table(prices, what="--prices")
+    limits, held = optional(feeders, "--feeders"), optional(reserve, "--reserve")
+    before = optional(previous, "--previous")
+    read = perf_counter()
+    plan = plan_fleet(
+        fleet,
+        market,
+        feeders=limits,
+        reserve=held,
+        strict=strict,
+        terminal_value_usd_per_kwh=terminal_value,
+        previous=before,
+    )
+    solved = perf_counter()
+    refused = plan.report["status"] == "infeasible"
+    if not refused:
+        write_table(plan.schedule, out)
+    seconds = {"read": read - began, "solve": solved - read, "write": perf_counter() - solved}
+    write_record({**plan.report, "seconds": seconds, "version": version("tailrace")}, report)
+    if refused:
+        reasons = plan.report["infeasible"][:3]
+        first = "; ".join(f"{row['device_id']}: {row['reason']}" for row in reasons)
+        raise InfeasibleError(f"no device could be planned: {first}. All reasons are in {report}")
+
+
+@fleet_app.command("generate")
+def generate(
+    out: Annotated[str, typer.Option("--out", help="Devices, Parquet or .csv")],
+    devices: Annotated[int, typer.Option("--devices", help="How many", min=1)] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same fleet")] = 11,
+) -> None:
+    """Make up a realistic fleet for trials: homes, vehicles with away windows, commercial sites."""
+    from domain.fleet import generate_fleet
+    from resources.table_files import write_table
+
+    write_table(generate_fleet(devices, seed), out)
+
+
+@fleet_app.command("import")
+def import_devices(
+    devices: Annotated[Path, typer.Argument(help="Batteries, Parquet or CSV: the columns of `tailrace solve fleet`")],
+) -> None:
+    """Put batteries into the registry; rows that break a rule are listed and left out (exit code 2)."""
+    from domain.fleet import check_devices
+    from pipelines.wiring import clock, open_registry
+    from resources.table_files import read_table
+
+    good, errors = check_devices(read_table(devices, what="devices"))
+    registry = open_registry()
+    try:
+        stored = registry.put_devices(good, changed_at=clock().now())
+    finally:
+        registry.close()
+    typer.echo(f"{stored} device(s) in the registry")
+    if errors:
+        lines = "\n".join(f"  {row['device_id']}: {row['reason']}" for row in errors)
+        raise InputError(f"{len(errors)} row(s) of {devices} were left out:\n{lines}")
+
+
+@fleet_app.command("list")
+def list_devices(
+    output: Annotated[str, typer.Option("--out", help="Parquet or .csv; - for CSV on standard output")] = "-",
+) -> None:
+    """Show the active batteries of the registry."""
+    from pipelines.wiring import open_registry
+    from resources.table_files import write_table
+
+    registry = open_registry()
+    try:
+        devices = registry.devices()
+    finally:
+        registry.close()
+    write_table(devices, output)

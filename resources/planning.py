@@ -1,0 +1,121 @@
+"""Planning series: what plans and forecasts read, made from vendor series by the rules of config/series.toml.
+
+Put here: choosing among vendors, conversion, leaving out what is not usable. Keep out: filling gaps into the future
+(forecasting) and storing what comes out: a planning series is made anew at every read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from domain.beliefs import TIME, Cutoffs, Quality
+from domain.errors import InputError
+from forecasting.frames import HOUR, hour_means
+from resources.lake import Lake
+from resources.series_file import SeriesRule, load_series
+
+USABLE: Final = (Quality.GOOD, Quality.SUBSTITUTED, Quality.ESTIMATED)
+"""Qualities a plan may rest on; questionable values are kept in the lake and left out here."""
+
+
+DISTRIBUTION: Final = "quantile"
+"""Scenario under which vendors' quantiles are stored, beside their point values."""
+
+
+class PlanningReader:
+    """Planning series over a lake, by the rules of one file.
+
+    Attributes:
+        rules: Planning series id -> how it is made.
+    """
+
+    def __init__(self, lake: Lake, path: Path) -> None:
+        self._lake = lake
+        self._content = path.read_bytes() if path.is_file() else b""
+        self.rules: Mapping[str, SeriesRule] = load_series(path)
+
+    @classmethod
+    def unpin(cls, lake: Lake, sha256: str) -> PlanningReader:
+        """Return the reader with the rules whose bytes have this hash."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{sha256[:12]}.toml"
+            path.write_bytes(lake.get_raw(sha256))
+            return cls(lake, path)
+
+    def pin(self, now: datetime) -> str:
+        """Keep the rules' bytes in the lake and return their hash."""
+        return self._lake.put_raw(self._content, source="config", name="series", fetched_at=now)
+
+    def observed(self, series_id: str, *, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
+        """Return the usable values of a series as known at the cutoffs.
+
+        Args:
+            series_id: A planning series of the file.
+            start: First event start [UTC].
+            end: End of the window, exclusive [UTC].
+            cutoffs: What may be known.
+
+        Returns:
+            ``event_start`` (UTC), ``value`` in the unit of the series; in order, one row an event: that of the first
+            source in the file's order that has a usable one.
+        """
+        rule = self._rule(series_id)
+        parts = [
+            self._lake.as_of(source.series, start=start, end=end, cutoffs=cutoffs, scenarios=[source.scenario])
+            .filter(pl.col("quality").is_in(list(USABLE)) & pl.col("quantile").is_null())
+            .select(
+                pl.col("event_start").cast(TIME),
+                (pl.col("value") * source.factor + source.offset).alias("value"),
+                pl.lit(rank).alias("rank"),
+            )
+            for rank, source in enumerate(rule.sources)
+        ]
+        return (
+            pl.concat(parts)
+            .filter(pl.col("value").is_between(rule.low, rule.high))
+            .sort("event_start", "rank")
+            .unique("event_start", keep="first", maintain_order=True)
+            .select("event_start", "value")
+        )
+
+    def hourly(self, series_id: str, *, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
+        """Return ``observed`` as means over whole hours; an hour with a missing part is left out."""
+        rows = self.observed(series_id, start=start, end=end, cutoffs=cutoffs)
+        step = self._rule(series_id).step
+        return rows if step >= HOUR else hour_means(rows, step=step)
+
+    def forecast(self, series_id: str, *, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
+        """Return the newest distributions that a vendor gave for a series.
+
+        Returns:
+            ``event_start, belief_time, value, quantile`` (null = mean); of the first source that has any row.
+        """
+        rule = self._rule(series_id)
+        for source in rule.sources:
+            scenarios = [source.scenario, DISTRIBUTION]
+            rows = self._lake.as_of(source.series, start=start, end=end, cutoffs=cutoffs, scenarios=scenarios)
+            usable = rows.filter(pl.col("quality").is_in(list(USABLE)) & pl.col("value").is_not_null())
+            if usable.height:
+                scaled = (pl.col("value") * source.factor + source.offset).alias("value")
+                return usable.select("event_start", "belief_time", scaled, "quantile")
+        return pl.DataFrame(
+            schema={"event_start": TIME, "belief_time": TIME, "value": pl.Float64, "quantile": pl.Float64}
+        )
+
+    def newest(self, series_id: str, *, oldest: timedelta, cutoffs: Cutoffs) -> pl.DataFrame:
+        """Return the usable values of the last ``oldest`` before the belief cutoff, that instant included."""
+        end = cutoffs.at + timedelta(microseconds=1)
+        return self.observed(series_id, start=cutoffs.at - oldest, end=end, cutoffs=cutoffs)
+
+    def _rule(self, series_id: str) -> SeriesRule:
+        try:
+            return self.rules[series_id]
+        except KeyError:
+            known = ", ".join(self.rules)
+            raise InputError(f"no planning series {series_id!r} in config/series.toml; known: {known}") from None

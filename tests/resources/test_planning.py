@@ -1,0 +1,106 @@
+"""Claims about planning series: which vendor value a plan reads, and which it leaves out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from domain.beliefs import Cutoffs, Mode
+from domain.errors import ConfigError, InputError
+from resources.clock import ManualClock
+from resources.lake import Lake
+from resources.planning import PlanningReader
+
+T = datetime(2026, 11, 21, 7, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RULES = """
+[series."r4.flow.cfs"]
+kind = "mean"
+step = "PT1H"
+gap = { rule = "none", longest = "PT0S" }
+low = 0
+high = 1000
+sources = [{ series = "pi:R4:avg1h" }, { series = "pi:R4 backup:avg1h", factor = 2.0, offset = 1.0 }]
+
+[series."hub.price.usd_mwh"]
+kind = "mean"
+step = "PT15M"
+gap = { rule = "none", longest = "PT0S" }
+low = -300
+high = 9500
+sources = [{ series = "ercot:spp_rt:HB_NORTH:HU" }]
+"""
+
+
+def rows(series_id: str, values: list[float | None], **more: object) -> pl.DataFrame:
+    step = timedelta(minutes=15) if series_id.startswith("ercot") else HOUR
+    unit = "USD/MWh" if series_id.startswith("ercot") else "cfs"
+    starts = [T - 6 * HOUR + step * i for i in range(len(values))]
+    base = {"series_id": series_id, "unit": unit, "source": "pi"} | more
+    return pl.DataFrame({"event_start": starts, "value": values}).with_columns(
+        event_end=pl.col("event_start") + step,
+        belief_time=pl.col("event_start") + step,
+        **{name: pl.lit(value) for name, value in base.items()},
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake", now=ManualClock(T).now, latency={"pi": timedelta(minutes=5)})
+
+
+@pytest.fixture
+def reader(lake: Lake, tmp_path: Path) -> PlanningReader:
+    path = tmp_path / "series.toml"
+    path.write_text(RULES)
+    return PlanningReader(lake, path)
+
+
+def read(reader: PlanningReader, series_id: str) -> list[float]:
+    known = Cutoffs(at=T, mode=Mode.PUBLISHED)
+    return reader.observed(series_id, start=T - 6 * HOUR, end=T, cutoffs=known)["value"].to_list()
+
+
+def test_the_first_source_wins_where_it_has_a_usable_value_and_the_second_fills_in(
+    lake: Lake, reader: PlanningReader
+) -> None:
+    lake.append(rows("pi:R4:avg1h", [100.0, 5000.0, 102.0]), run_id="a", product="p")
+    lake.append(rows("pi:R4 backup:avg1h", [60.0, 60.0, 60.0, 60.0]), run_id="a", product="p")
+    # 5000 cfs is above the believable 1000; the backup is 60 x 2 + 1.
+    assert read(reader, "r4.flow.cfs") == [100.0, 121.0, 102.0, 121.0]
+
+
+def test_questionable_values_are_left_out_of_plans(lake: Lake, reader: PlanningReader) -> None:
+    lake.append(rows("pi:R4:avg1h", [100.0, 101.0], quality="questionable"), run_id="a", product="p")
+    assert read(reader, "r4.flow.cfs") == []
+
+
+def test_what_could_not_have_arrived_by_the_cutoff_is_not_read(lake: Lake, reader: PlanningReader) -> None:
+    lake.append(rows("pi:R4:avg1h", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), run_id="a", product="p")
+    # The hour that ended at 07:00 was published at 07:00 and with us, by the declared latency, at 07:05.
+    assert read(reader, "r4.flow.cfs") == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_quarter_hours_become_the_mean_of_whole_hours_only(lake: Lake, reader: PlanningReader) -> None:
+    lake.append(rows("ercot:spp_rt:HB_NORTH:HU", [10.0, 20.0, 30.0, 40.0, 50.0]), run_id="a", product="p")
+    known = Cutoffs(at=T, mode=Mode.PUBLISHED)
+    hours = reader.hourly("hub.price.usd_mwh", start=T - 6 * HOUR, end=T, cutoffs=known)
+    assert hours.rows() == [(T - 6 * HOUR, 25.0)]
+
+
+def test_rules_are_read_back_from_the_lake_as_they_were_pinned(
+    lake: Lake, reader: PlanningReader, tmp_path: Path
+) -> None:
+    pinned = reader.pin(T)
+    (tmp_path / "series.toml").write_text("[series]\n")
+    assert PlanningReader.unpin(lake, pinned).rules == reader.rules
+
+
+def test_an_unknown_series_or_an_unreadable_file_is_an_error_that_names_it(lake: Lake, reader: PlanningReader) -> None:
+    with pytest.raises(InputError, match=r"no planning series 'r9\.flow\.cfs'.*known: r4\.flow\.cfs"):
+        read(reader, "r9.flow.cfs")
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
+        PlanningReader(lake, Path("nowhere.toml"))
