@@ -1,6 +1,6 @@
 # Two commands matter: `make run` does the whole job, `make test` checks the project. Both set themselves up.
 .DEFAULT_GOAL := help
-.PHONY: help run dev test lint install clean
+.PHONY: help run dev test lint fault-matrix install clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,6 +20,9 @@ dev: .venv/installed  ## The stand-in services and the Dagster UI, schedules on
 test: .venv/installed  ## Lint, types, layers, definitions, warehouse, tests
 	@./tests/check
 
+fault-matrix: .venv/installed  ## Every service under every fault, and what the lake says afterwards
+	@$(BIN)/python -m tests.scenarios.faults
+
 install: .venv/installed  ## Create .venv from requirements.lock
 
 .venv/installed: requirements.lock pyproject.toml
@@ -29,6 +32,7 @@ install: .venv/installed  ## Create .venv from requirements.lock
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m solvers.fleet.prepare
 	@touch $@
 
 clean:  ## Remove the environment and everything a run wrote

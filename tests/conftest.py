@@ -12,6 +12,11 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+
+# A loaded machine is no defect of the code: how long an example takes is measured in benchmarks/, never asserted.
+settings.register_profile("tailrace", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tailrace")
 
 _BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 

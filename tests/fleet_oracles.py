@@ -5,6 +5,7 @@ Not a test itself. The matrices are written row by row from the contract's formu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ START = datetime(2026, 7, 1, 5, tzinfo=UTC)
 RELAXED_USD_PER_KWH = 20.0
 
 
-def price_frame(usd_mwh: Any, hours: float = 1.0) -> pl.DataFrame:
+def price_frame(usd_mwh: Sequence[float] | np.ndarray, hours: float = 1.0) -> pl.DataFrame:
     """Return prices from 05:00 UTC on."""
     times = [START + timedelta(hours=hours * i) for i in range(len(usd_mwh))]
     return pl.DataFrame(

@@ -12,6 +12,7 @@ from domain.fleet.conditions import (
     reserve_requirement,
 )
 from domain.fleet.devices import DEVICE_COLUMNS, Device, check_devices
+from domain.fleet.external import check_energy, check_entries, merge_entries
 from domain.fleet.generator import generate_fleet
 from domain.fleet.schedule import SCHEDULE_COLUMNS, check_coupling, check_schedule
 
@@ -23,9 +24,12 @@ __all__ = [
     "Reserve",
     "check_coupling",
     "check_devices",
+    "check_energy",
+    "check_entries",
     "check_schedule",
     "feeder_limits",
     "generate_fleet",
+    "merge_entries",
     "price_grid",
     "reserve_requirement",
 ]

@@ -38,6 +38,9 @@ def solve_fleet(
         float | None, typer.Option("--terminal-value", help="USD per kWh stored when the last interval ends")
     ] = None,
     previous: Annotated[Path | None, typer.Option("--previous", help=_PREVIOUS_HELP)] = None,
+    gap: Annotated[
+        float, typer.Option("--gap", help="Under shared limits: stop when proven within this share of the best cost")
+    ] = 1e-4,
 ) -> None:
     """Plan every battery at the least cost in USD; shared limits that cannot be met are relaxed and named."""
     from resources.table_files import read_table, write_record, write_table
@@ -59,6 +62,7 @@ def solve_fleet(
         strict=strict,
         terminal_value_usd_per_kwh=terminal_value,
         previous=before,
+        gap=gap,
     )
     solved = perf_counter()
     refused = plan.report["status"] == "infeasible"
@@ -77,12 +81,14 @@ def generate(
     out: Annotated[str, typer.Option("--out", help="Devices, Parquet or .csv")],
     devices: Annotated[int, typer.Option("--devices", help="How many", min=1)] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same fleet")] = 11,
+    intervals: Annotated[int, typer.Option("--intervals", help="Intervals of the prices it is for", min=1)] = 48,
+    hours: Annotated[float, typer.Option("--hours", help="Length of an interval [h]")] = 0.5,
 ) -> None:
-    """Make up a realistic fleet for trials: homes, vehicles with away windows, commercial sites."""
+    """Make up a realistic fleet for trials from local midnight on: homes, vehicles with away windows, commercial."""
     from domain.fleet import generate_fleet
     from resources.table_files import write_table
 
-    write_table(generate_fleet(devices, seed), out)
+    write_table(generate_fleet(devices, seed, intervals=intervals, hours=hours), out)
 
 
 @fleet_app.command("import")

@@ -4,5 +4,6 @@ Put here: the formulation, its kernels and its certificate. Keep out: files, dev
 """
 
 from solvers.fleet.plan import FleetPlan, plan_fleet
+from solvers.fleet.policy import feedback_levels, follow_levels
 
-__all__ = ["FleetPlan", "plan_fleet"]
+__all__ = ["FleetPlan", "feedback_levels", "follow_levels", "plan_fleet"]

@@ -21,6 +21,7 @@ from domain.fleet import Reserve
 from solvers.fleet.feeders import RELAXED_USD_PER_KWH, Feeders, Terms, capability_kw
 from solvers.fleet.instance import Fleet
 from solvers.fleet.kernel import ED, LO, PD, START
+from solvers.fleet.one_way import tidy
 from solvers.fleet.reserve import Parts, settle_with_reserve
 from solvers.fleet.response import NO_PULL, Schedule, Signal, add_response
 from solvers.fleet.simd import WIDTH
@@ -82,6 +83,7 @@ def plan_together(terms: Terms, shared: Shared, *, share: float, least_usd: floa
     feeders = Feeders(terms, shared.limits_kw, price)
     parts = settle_with_reserve(feeders, shared.reserve, share=share, least_usd=least_usd, start=reserve_price)
     plan = _schedule(feeders, parts)
+    tidy(terms.fleet, plan)
     bound = parts.bound_usd if terms.pull.usd_per_kwh == 0 else _bound_without_pull(feeders, shared, parts)
     return Found(
         plan=plan, bound_usd=bound, rounds=feeders.rounds, price=feeders.center, mu=parts.mu, nu=parts.nu

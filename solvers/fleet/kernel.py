@@ -155,6 +155,35 @@ def _levels(table, share, shared, g, price, mu, nu, end_value, slope, place, up_
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def levels(table, share, price, end_value, up_to, down_to, odd):
+    """Write the charge-up-to and discharge-down-to levels of all devices at one price row.
+
+    Args:
+        table: As in ``respond``.
+        share: As in ``respond``.
+        price: USD/kWh, shape (intervals,).
+        end_value: As in ``respond``.
+        up_to: Filled with the level up to which charging pays [kWh], shape (intervals, devices).
+        down_to: Filled with the level down to which discharging pays [kWh].
+        odd: As in ``respond``: the levels of these devices say nothing.
+    """
+    intervals, row = len(price), table.shape[1]
+    slots = (2 * intervals + 12) * WIDTH
+    slope, place, chord = np.empty(slots), np.empty(slots), np.empty(intervals * WIDTH)
+    up, down = np.empty(intervals * WIDTH), np.empty(intervals * WIDTH)
+    flat_share, flat_up, flat_down = share.reshape(-1), up_to.reshape(-1), down_to.reshape(-1)
+    nothing = np.zeros(intervals)
+    for g in range(0, row, WIDTH):
+        strange = _levels(
+            table, flat_share, share.shape[0] > 0, g, price, nothing, nothing, end_value, slope, place, up, down, chord
+        )
+        store(odd, g, where(strange, splat(1.0), splat(0.0)))
+        for t in range(intervals):
+            store(flat_up, t * row + g, load(up, t * WIDTH))
+            store(flat_down, t * row + g, load(down, t * WIDTH))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def respond(table, share, start, stop, price, mu, nu, end_value, hours, weight, charge, discharge, soc, odd):
     """Write the best schedule of each device, or add a part of it to what is there.
 
@@ -260,7 +289,10 @@ def respond_in_sum(table, share, start, stop, price, mu, nu, end_value, hours, n
     shared = share.shape[0] > 0
     zero, one = splat(0.0), splat(1.0)
     for block in range(start.shape[0]):
-        sum_net[:], sum_head[:], sum_energy[:] = 0.0, 0.0, 0.0
+        for at in range(0, intervals * WIDTH, WIDTH):
+            store(sum_net, at, zero)
+            store(sum_head, at, zero)
+            store(sum_energy, at, zero)
         sum_wear, sum_end = zero, zero
         for g in range(start[block], stop[block], WIDTH):
             strange = _levels(

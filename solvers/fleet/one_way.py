@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from solvers.fleet.instance import Fleet
-from solvers.fleet.kernel import ED, INV_EC
+from solvers.fleet.kernel import ED, HI, INV_EC
 from solvers.fleet.response import Schedule, Signal, spread
 from solvers.fleet.strict import respond_strictly
 
@@ -82,6 +82,29 @@ def respond_within(
         each.charge, each.discharge, each.soc, found,
     )  # fmt: skip
     return each, found
+
+
+def tidy(fleet: Fleet, plan: Schedule) -> None:
+    """Take sharing that serves nothing out of a mixture of schedules.
+
+    Drawing and giving less by the same amount leaves net power as it is, wears less and loses less on the way through
+    the store, which then holds more: done as far as there is room for that until the end.
+    """
+    slots = sharing(plan)
+    table = fleet.table[:, slots]
+    charge, discharge, soc = plan.charge[:, slots], plan.discharge[:, slots], plan.soc[:, slots]
+    room = table[HI] - np.maximum.accumulate(soc[::-1], axis=0)[::-1]
+    loss = fleet.hours * (1.0 / table[ED] - 1.0 / table[INV_EC])  # kWh kept for each kW less both ways
+    kept = np.zeros(len(slots))
+    for t in range(fleet.intervals):
+        both = np.minimum(charge[t], discharge[t])
+        fits = np.maximum(room[t] - kept, 0.0)
+        less = np.minimum(both, np.divide(fits, loss, where=both * loss > fits, out=both.copy()))
+        charge[t] -= less
+        discharge[t] -= less
+        kept += less * loss
+        soc[t] += kept
+    plan.charge[:, slots], plan.discharge[:, slots], plan.soc[:, slots] = charge, discharge, soc
 
 
 def undo_sharing(fleet: Fleet, plan: Schedule, slots: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from domain.errors import InputError
 from domain.fleet import PriceGrid, check_devices, feeder_limits, price_grid, reserve_requirement
 from solvers.fleet.coupled import Shared, missed_kw, penalty_usd, plan_together
 from solvers.fleet.feeders import Terms
@@ -92,7 +93,11 @@ def plan_fleet(  # noqa: PLR0913 - the frames and options of the contract
 
     Raises:
         FrameError: Prices, feeders, reserve or previous break their column contract, or devices lack a column.
+        InputError: The terminal value is no finite number, or the gap not above 0.
     """
+    end_value = terminal_value_usd_per_kwh or 0.0
+    if not math.isfinite(end_value) or not gap > 0:
+        raise InputError(f"a terminal value of {end_value} USD/kWh or a gap of {gap} cannot be planned with")
     grid = price_grid(prices)
     asked = None if reserve is None else reserve_requirement(reserve, grid)
     good, limits, errors = _plannable(devices, grid, feeders)
@@ -101,7 +106,6 @@ def plan_fleet(  # noqa: PLR0913 - the frames and options of the contract
     together = feeders is not None or asked is not None
     fleet = lay_out(good, grid, by_feeder=together)
     pull = NO_PULL if previous is None else pull_to(previous, fleet, grid)
-    end_value = terminal_value_usd_per_kwh or 0.0
     terms = Terms(fleet=fleet, usd_mwh=grid.usd_mwh, end_value=end_value, threads=threads, pull=pull)
     if together:
         each = [limits.get(name, (math.inf, math.inf)) for name in fleet.feeders]

@@ -36,13 +36,16 @@ _FAST: Final = {"reassoc", "contract"}  # sums in any order: lets LLVM use vecto
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def _column(variable, pool, columns, out):
     intervals = pool.shape[1]
-    out[:] = 0.0
+    for t in range(intervals + 1):
+        out[t] = 0.0
     if variable < 2 * intervals:
         out[variable % intervals] = 1.0 if variable < intervals else -1.0
     elif variable < 3 * intervals:
         out[variable - 2 * intervals] = 1.0
     else:
-        out[:intervals] = pool[columns[variable - 3 * intervals]]
+        plan = columns[variable - 3 * intervals]
+        for t in range(intervals):
+            out[t] = pool[plan, t]
         out[intervals] = 1.0
 
 
@@ -57,7 +60,8 @@ def _times(inverse, vector, out):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def _pivot(inverse, row, direction):
-    inverse[row] /= direction[row]
+    for j in range(len(direction)):
+        inverse[row, j] /= direction[row]
     for i in range(len(direction)):
         factor = direction[i]
         if i != row and factor != 0.0:
@@ -80,25 +84,27 @@ def _renew(pool, columns, basis, inverse):
     """Compute the inverse of the basis afresh and put each basic variable where its row is; False if singular."""
     size = len(basis)
     intervals = size - 1
-    inverse[:] = 0.0
     taken = np.zeros(size, np.bool_)
     plans = np.empty(size, np.int64)
-    count = 0
+    units = np.empty(size, np.int64)
+    many, few = 0, 0
     column, direction = np.empty(size), np.empty(size)
     for i in range(size):
-        inverse[i, i] = 1.0
-    for variable in basis.copy():
-        if variable >= 3 * intervals:
-            plans[count] = variable
-            count += 1
-    for variable in basis.copy():
-        if variable < 3 * intervals:
-            t = variable % intervals
-            taken[t] = True
-            basis[t] = variable
-            inverse[t, t] = -1.0 if intervals <= variable < 2 * intervals else 1.0
-    for variable in plans[:count]:
-        _column(variable, pool, columns, column)
+        for j in range(size):
+            inverse[i, j] = 1.0 if i == j else 0.0
+        if basis[i] >= 3 * intervals:
+            plans[many] = basis[i]
+            many += 1
+        else:
+            units[few] = basis[i]
+            few += 1
+    for n in range(few):
+        t = units[n] % intervals
+        taken[t] = True
+        basis[t] = units[n]
+        inverse[t, t] = -1.0 if intervals <= units[n] < 2 * intervals else 1.0
+    for n in range(many):
+        _column(plans[n], pool, columns, column)
         _times(inverse, column, direction)
         row = -1
         for i in range(size):
@@ -108,7 +114,7 @@ def _renew(pool, columns, basis, inverse):
             return False
         _pivot(inverse, row, direction)
         taken[row] = True
-        basis[row] = variable
+        basis[row] = plans[n]
     return True
 
 
@@ -157,16 +163,18 @@ def _leave(values, direction, sign, basis, room, limit):
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def _basic_values(most_in, room, at_top, inverse, values):
     size = len(values)
-    rhs = np.ones(size)
+    rhs = np.empty(size)
     for t in range(size - 1):
         rhs[t] = most_in - (room if at_top[t] else 0.0)
+    rhs[size - 1] = 1.0
     _times(inverse, rhs, values)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def _multipliers(cost, columns, penalty, basis, inverse, multiplier):
     size = len(basis)
-    multiplier[:] = 0.0
+    for j in range(size):
+        multiplier[j] = 0.0
     for i in range(size):
         variable = basis[i]
         if variable >= size - 1:
@@ -202,6 +210,23 @@ def _exchange(entering, column, inverse, basis, at_top, values, room, direction)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
+def _read_off(cost, columns, penalty, basis, values, weight):
+    """Write the parts of plans and return what the mixture costs."""
+    intervals = len(basis) - 1
+    total = 0.0
+    for k in range(len(weight)):
+        weight[k] = 0.0
+    for i in range(len(basis)):
+        plan = basis[i] - 3 * intervals
+        if plan >= 0:
+            weight[plan] = max(values[i], 0.0)
+            total += cost[columns[plan]] * values[i]
+        elif basis[i] >= intervals:
+            total += penalty * values[i]
+    return total
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
 def _solve(pool, cost, columns, count, most_in, most_out, penalty, basis, at_top, inverse, price, weight):
     """Solve one feeder from its last basis and return its value; NaN where the basis turned singular."""
     size = len(basis)
@@ -224,16 +249,7 @@ def _solve(pool, cost, columns, count, most_in, most_out, penalty, basis, at_top
             return np.nan
     for t in range(intervals):
         price[t] = min(max(-multiplier[t], -penalty), penalty)
-    total = 0.0
-    weight[:] = 0.0
-    for i in range(size):
-        plan = basis[i] - 3 * intervals
-        if plan >= 0:
-            weight[plan] = max(values[i], 0.0)
-            total += cost[columns[plan]] * values[i]
-        elif basis[i] >= intervals:
-            total += penalty * values[i]
-    return total
+    return _read_off(cost, columns, penalty, basis, values, weight)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -273,7 +289,8 @@ def solve_feeders(
         weight: Filled with the part of each plan.
         value: Filled with the least cost [USD].
     """
-    for feeder in feeders:
+    for n in range(len(feeders)):
+        feeder = feeders[n]
         for _ in range(2):
             if fresh[feeder]:
                 start_basis(pool[columns[feeder, 0]], most_in[feeder], most_out[feeder], basis[feeder], at_top[feeder])

@@ -38,7 +38,7 @@ def _pieces(a, b, full_xc, full_xd, part, held, old, pull, slopes, lengths):
     ``old`` is the change of stored energy in the plan to stay close to, NaN for none; ``pull`` its penalty.
     """
     xc, xd = full_xc * part, full_xd * part
-    cuts = np.array([0.0, old if pull > 0.0 else np.nan])
+    pulled = pull > 0.0 and not np.isnan(old)
     if _burns(a, b, xc, xd):
         alone = min(part, 1.0 - part)
         shared = max(0.0, 2.0 * part - 1.0) * (full_xc + full_xd)
@@ -51,13 +51,14 @@ def _pieces(a, b, full_xc, full_xd, part, held, old, pull, slopes, lengths):
         end = left + raw_length[piece]
         while left < end:
             stop = end
-            for cut in cuts:
-                if left < cut < stop:
-                    stop = cut
+            if left < 0.0 < stop:
+                stop = 0.0
+            if pulled and left < old < stop:
+                stop = old
             slope = raw_slope[piece]
             if stop <= 0.0:
                 slope -= held
-            if not np.isnan(cuts[1]):
+            if pulled:
                 slope += pull if left >= old else -pull
             slopes[count], lengths[count] = slope, stop - left
             count += 1

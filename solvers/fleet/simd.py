@@ -65,7 +65,7 @@ def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), _VECTOR.as_pointer())
 
 
-@_emitted
+@_emitted  # pragma: no cover - runs while numba compiles, not from its cache
 def load(_typing: object, array: types.Array, index: types.Integer) -> tuple[Any, _Emit]:  # noqa: ARG001 - typed by numba
     """Return ``array[index : index + 8]`` of a contiguous array; the caller keeps it inside."""
 
@@ -77,7 +77,7 @@ def load(_typing: object, array: types.Array, index: types.Integer) -> tuple[Any
     return vector_type(array, types.intp), emit
 
 
-@_emitted
+@_emitted  # pragma: no cover - runs while numba compiles, not from its cache
 def store(_typing: object, array: types.Array, index: types.Integer, value: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG001
     """Write a vector to ``array[index : index + 8]`` of a contiguous array; the caller keeps it inside."""
 
@@ -89,7 +89,7 @@ def store(_typing: object, array: types.Array, index: types.Integer, value: _Vec
     return types.none(array, types.intp, vector_type), emit
 
 
-@_emitted
+@_emitted  # pragma: no cover - runs while numba compiles, not from its cache
 def splat(_typing: object, number: types.Float) -> tuple[Any, _Emit]:  # noqa: ARG001
     """Return a vector that holds ``number`` eight times."""
 
@@ -101,7 +101,7 @@ def splat(_typing: object, number: types.Float) -> tuple[Any, _Emit]:  # noqa: A
     return vector_type(types.float64), emit
 
 
-@_emitted
+@_emitted  # pragma: no cover - runs while numba compiles, not from its cache
 def where(_typing: object, mask: _Mask, chosen: _Vector, other: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG001
     """Return ``chosen`` where ``mask`` is set and ``other`` elsewhere."""
 
@@ -111,7 +111,7 @@ def where(_typing: object, mask: _Mask, chosen: _Vector, other: _Vector) -> tupl
     return vector_type(mask_type, vector_type, vector_type), emit
 
 
-@_emitted
+@_emitted  # pragma: no cover - runs while numba compiles, not from its cache
 def any_set(_typing: object, mask: _Mask) -> tuple[Any, _Emit]:  # noqa: ARG001
     """Return whether a mask is set anywhere."""
 
@@ -122,7 +122,7 @@ def any_set(_typing: object, mask: _Mask) -> tuple[Any, _Emit]:  # noqa: ARG001
     return types.boolean(mask_type), emit
 
 
-@_emitted
+@_emitted  # pragma: no cover - runs while numba compiles, not from its cache
 def total(_typing: object, vector: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG001
     """Return the sum of the eight numbers, added in order."""
 
@@ -139,7 +139,7 @@ def total(_typing: object, vector: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG00
 def _binary(result: types.Type, operand: types.Type, emit_of: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     """Return a numba function of two vectors (or masks) that emits one instruction or two."""
 
-    @_emitted
+    @_emitted  # pragma: no cover - likewise
     def function(_typing: object, left: types.Type, right: types.Type) -> tuple[Any, _Emit]:  # noqa: ARG001
         def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
             return emit_of(builder, *arguments)

@@ -44,17 +44,24 @@ def _line(place, value, count, s):
 def _events(place, count, xc, xd, low, high, event):
     """Write, ascending, where a breakpoint enters or leaves reach; return how many there are."""
     first, last = max(low, place[0] - xc), min(high, place[count - 1] + xd)
-    total = 0
-    for shift in (-xc, 0.0, xd):
-        for k in range(count):
-            at = place[k] + shift
-            if first < at < last:
-                event[total] = at
-                total += 1
-    event[total], event[total + 1] = first, last
-    total += 2
-    event[:total].sort()
-    return total
+    event[0] = first
+    total = 1
+    early, here, late = 0, 0, 0  # the next breakpoint to enter from above, to pass, to leave below
+    while True:
+        enters = place[early] - xc if early < count else np.inf
+        passes = place[here] if here < count else np.inf
+        leaves = place[late] + xd if late < count else np.inf
+        at = min(enters, passes, leaves)
+        if at >= last:
+            break
+        if at > first:
+            event[total] = at
+            total += 1
+        early += enters == at
+        here += passes == at
+        late += leaves == at
+    event[total] = last
+    return total + 1
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

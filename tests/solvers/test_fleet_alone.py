@@ -21,7 +21,9 @@ def column(plan: FleetPlan, name: str) -> list[float]:
 
 
 def test_it_buys_low_and_sells_high() -> None:
-    plan = plan_fleet(device_frame({"capacity_kwh": 10, "max_charge_kw": 5, "max_discharge_kw": 5}), price_frame([10, 100]))
+    plan = plan_fleet(
+        device_frame({"capacity_kwh": 10, "max_charge_kw": 5, "max_discharge_kw": 5}), price_frame([10, 100])
+    )
     # 5 kW for an hour stores 4.5 kWh (0.9) and gives back 4.05 (0.9): 5 x 0.010 - 4.05 x 0.100 = -0.355 USD.
     assert column(plan, "charge_kw") == pytest.approx([5, 0])
     assert column(plan, "discharge_kw") == pytest.approx([0, 4.05])
@@ -77,7 +79,7 @@ def test_a_burning_price_is_shared_between_charging_and_discharging() -> None:
 
 
 def test_strict_mode_empties_before_a_price_far_below_zero() -> None:
-    # At -1 it pays to give 4.05 kWh (costs 0.00405), to draw 5 kWh at -100 (earns 0.5). Forbidding discharge loses that.
+    # Giving 4.05 kWh at -1 costs 0.00405, drawing 5 kWh at -100 earns 0.5: forbidding discharge would lose that.
     plan = plan_fleet(device_frame({"soc_start_kwh": 4.5, "soc_max_kwh": 4.5}), price_frame([-1, -100]), strict=True)
     assert column(plan, "discharge_kw") == pytest.approx([4.05, 0])
     assert plan.report["objective_usd"] == pytest.approx(0.00405 - 0.5)
@@ -91,7 +93,9 @@ def test_a_start_outside_the_band_comes_back_as_fast_as_it_can_and_is_reported()
     assert [row["soc_kwh"] for row in plan.report["outside"]] == pytest.approx([4.5])
     high = {"soc_max_kwh": 4.0, "soc_start_kwh": 10.0}
     # 5 kW at the meter takes 5.556 kWh out of the store.
-    assert column(plan_fleet(device_frame(high), price_frame([-500, -500])), "soc_kwh")[0] == pytest.approx(10 - 5 / 0.9)
+    assert column(plan_fleet(device_frame(high), price_frame([-500, -500])), "soc_kwh")[0] == pytest.approx(
+        10 - 5 / 0.9
+    )
 
 
 def test_the_plan_is_the_same_bit_for_bit_however_it_is_computed() -> None:
@@ -143,7 +147,11 @@ def pyomo_cost(device: dict[str, Any], usd_mwh: list[float], hours: float) -> fl
     wear = device["wear_usd_per_kwh"]
     model.cost = pyo.Objective(
         expr=sum(
-            hours * (usd_mwh[t] / 1000 * (model.charge[t] - model.discharge[t]) + wear * (model.charge[t] + model.discharge[t]))
+            hours
+            * (
+                usd_mwh[t] / 1000 * (model.charge[t] - model.discharge[t])
+                + wear * (model.charge[t] + model.discharge[t])
+            )
             for t in model.t
         )
     )
