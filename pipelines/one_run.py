@@ -36,6 +36,16 @@ _RANGE: Final = ("dagster/asset_partition_range_start", "dagster/asset_partition
 _PROCESS: Final = "tailrace/process"
 """Tag with the id of the process that executes a run."""
 
+READ_HERE: Final = (
+    "historian",
+    "ercot_rt_prices",
+    "ercot_da_prices",
+    "ercot_load_forecast",
+    "caiso_prices",
+    "river_forecasts",
+)
+"""The product families that the plans rest on; the schedule reads the others as well."""
+
 FLEET_SEED: Final = 11
 """Seed of the demo's batteries."""
 
@@ -96,21 +106,14 @@ def _ingest(job: _Job, instants: Instants, days: int) -> None:
     # Yesterday is read again each time: late values and corrections of the night arrive there.
     first = min(_first_missing(job.instance, today - timedelta(days=days), today), today - timedelta(days=1))
     window = dict(zip(_RANGE, (f"{first}", f"{today}"), strict=True))
-    job.run(f"Fetching {(today - first).days + 1} days of history", ["ingest/*"], steps=6, tags=window)
+    wanted = [f"ingest/{name}" for name in READ_HERE]
+    job.run(f"Fetching {(today - first).days + 1} days of history", wanted, steps=len(wanted), tags=window)
 
 
 def _first_missing(instance: dg.DagsterInstance, first: date, today: date) -> date:
     """Return the first day that some source has not been read for."""
     wanted = [f"{first + timedelta(days=n)}" for n in range((today - first).days + 1)]
-    names = (
-        "historian",
-        "ercot_rt_prices",
-        "ercot_da_prices",
-        "ercot_load_forecast",
-        "caiso_prices",
-        "river_forecasts",
-    )
-    have = [instance.get_materialized_partitions(dg.AssetKey(["ingest", name])) for name in names]
+    have = [instance.get_materialized_partitions(dg.AssetKey(["ingest", name])) for name in READ_HERE]
     missing = [day for day in wanted if any(day not in days for days in have)]
     return datetime.fromisoformat(missing[0]).date() if missing else today
 

@@ -194,7 +194,7 @@ def fleet_case(lake: Lake, devices: pl.DataFrame, cutoffs: Cutoffs) -> FleetCase
         prices=prices,
         operating_day=day,
         # The mean price is what the energy would fetch on an average hour of a day like this one.
-        terminal_value_usd_per_kwh=max(0.0, hourly["price_usd_mwh"].sum() / hourly.height / 1000),
+        terminal_value_usd_per_kwh=max(0.0, float(hourly["price_usd_mwh"].sum()) / hourly.height / 1000),
         provenance={"price_usd_mwh": f"{FLEET_PRICE}, newest of our forecasts as of {iso(cutoffs.at)}"},
     )
 

@@ -38,6 +38,8 @@ def _answer(query: str, output: str) -> None:
         raise InputError(f"--format {output!r}; known: {', '.join(writers)}")
     quiet: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
     with duckdb.connect(str(newest(_home())), read_only=True, config=quiet) as connection:
+        connection.execute("set search_path = 'marts,staging,main'")
+        connection.execute("set timezone = 'UTC'")
         try:
             answer = connection.sql(query)
         except duckdb.Error as error:

@@ -198,6 +198,17 @@ def test_a_second_run_adds_only_what_changed_and_no_second_version(finished: tup
     assert fleet.number == 1
 
 
+def test_an_analyst_asks_the_warehouse_by_a_marts_name(finished: tuple[Path, str]) -> None:
+    home, _ = finished
+    query = "select market, count(*) as hours from settlement_prices_hourly group by market"
+    answer = tailrace("sql", query, "--format", "csv", home=home)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[0] == "market,hours"
+    refused = tailrace("sql", "drop table settlement_prices_hourly", home=home)
+    assert refused.returncode == 2
+    assert "read-only" in refused.stderr
+
+
 def test_postgresql_holds_dagster_and_the_registry_by_one_variable(fresh_database: str, tmp_path: Path) -> None:
     url = fresh_database.replace("postgresql+psycopg2://", "postgresql://")
     extra = {"TAILRACE_POSTGRES_URL": url}
