@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -254,10 +253,15 @@ def memory_of(root: str, weeks: int) -> None:
     """Print how much memory a read of everything takes beyond an empty one, and its result's size [MB]."""
     lake = Lake(Path(root), now=SystemClock().now)
     as_of(lake, FIRST - WEEK, FIRST, FIRST)()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_mb()
     answer = as_of(lake, FIRST, FIRST + weeks * WEEK, FIRST + weeks * WEEK)()
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
-    print(used, answer.estimated_size("mb"))
+    print(peak_mb() - before, answer.estimated_size("mb"))
+
+
+def peak_mb() -> float:
+    """Return the largest memory this process has held [MB]; unlike rusage, it does not count its parent's."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def skipped(lake: Lake, middle: datetime) -> str:
@@ -340,7 +344,7 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"load average after: {os.getloadavg()}; missed: {', '.join(report.missed) or 'none'}")
-    return 1 if report.missed else 0
+    return 1 if report.missed and not options.small else 0  # the limits are those of the full size
 
 
 def run(report: Report, folder: Path, *, weeks: int, crowd: int, options: argparse.Namespace) -> None:

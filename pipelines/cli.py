@@ -12,7 +12,7 @@ from typing import Final
 import typer
 
 from domain.errors import InfeasibleError, InputError, TailraceError
-from pipelines.commands import fleet, lake, load, platform, replay, reservoir, sql
+from pipelines.commands import fleet, lake, load, platform, replay, reservoir, seed, sql
 
 app: Final = typer.Typer(
     name="tailrace",
@@ -31,6 +31,7 @@ app.command("dev")(platform.dev)
 app.command("load")(load.load)
 app.command("append")(lake.append)
 app.command("asof")(lake.asof)
+app.command("seed")(seed.seed)
 app.command("replay")(replay.replay)
 app.command("sql")(sql.sql)
 app.add_typer(lake.lake_app, name="lake")

@@ -79,6 +79,10 @@ def asof(
         str | None, typer.Option("--format", help="table, csv or parquet; without it, by the ending of --out")
     ] = None,
     out: Annotated[str | None, typer.Option(help="Write here; - is standard output")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Rows of a page; the mark of the next is told on standard error")
+    ] = None,
+    after: Annotated[str | None, typer.Option(help="Go on after the page with this mark")] = None,
 ) -> None:
     """Show what was believed: for every series and event the newest belief within the cutoffs.
 
@@ -91,10 +95,16 @@ def asof(
 
     lake = open_lake()
     first, last = parse_instant(start, what="--start"), parse_instant(end, what="--end")
-    answer = lake.as_of(pattern, start=first, end=last, cutoffs=cutoffs)
+    if limit is None and after is None:
+        answer, mark = lake.as_of(pattern, start=first, end=last, cutoffs=cutoffs), None
+    else:
+        page = lake.page(pattern, start=first, end=last, cutoffs=cutoffs, limit=limit or _TABLE_ROWS, after=after)
+        answer, mark = page.rows, page.after
     if answer.is_empty():
         _refuse_unknown(lake, pattern)
     _write(_rendered(answer, shape), out)
+    if mark:
+        typer.echo(f"more rows: --after {mark}", err=True)
 
 
 def _cutoffs(at: str | None, mode: str | None, recorded_before: str | None) -> Cutoffs:

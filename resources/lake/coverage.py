@@ -84,7 +84,7 @@ def everything(root: Path, state: State) -> pl.DataFrame:
     tail = frame(state.coverage)
     if not files:
         return tail.sort("recorded_at", maintain_order=True)
-    stored = pl.read_parquet(files, schema=COVERAGE, missing_columns="insert")
+    stored = pl.read_parquet(files, schema=COVERAGE, missing_columns="insert", glob=False)
     return pl.concat([stored, tail]).sort("recorded_at", maintain_order=True)
 
 

@@ -81,7 +81,7 @@ class Reader:
     def _counted(self, by: pl.Expr, within: pl.Expr) -> Counter[tuple[Any, ...]]:
         found: Counter[tuple[Any, ...]] = Counter()
         for entry in self.entries:
-            query = pl.scan_parquet(self.root / entry.path).select("event_start").filter(within)
+            query = pl.scan_parquet(self.root / entry.path, glob=False).select("event_start").filter(within)
             counts = query.group_by("event_start").len().group_by(by.alias("group")).agg(pl.col("len").sum()).collect()
             for group, rows in counts.iter_rows():
                 found[group,] += rows
@@ -100,7 +100,7 @@ class Reader:
         for entry in self.entries:
             if not series.may_be_in(entry):
                 continue
-            query = pl.scan_parquet(self.root / entry.path)
+            query = pl.scan_parquet(self.root / entry.path, glob=False)
             if series.expression is not None:
                 query = query.filter(series.expression)
             found.update(query.select(columns).unique().collect().rows())
@@ -158,18 +158,24 @@ def _follows(before: Entry, entry: Entry) -> bool:
 
 
 def _chunks(lane: Sequence[Entry], request: Request, *, newest: bool) -> Iterator[list[Entry]]:
-    """Yield the files of a lane, as many at once as are expected to yield ``CHUNK_ROWS`` rows."""
-    chunk: list[Entry] = []
-    room = CHUNK_ROWS
+    """Yield the files of a lane, as many at once as are expected to yield ``CHUNK_ROWS`` rows.
+
+    Files in which a cutoff excludes rows are read apart from those in which the rows marked newest are the winners.
+    """
+    by_cut: dict[bool, list[Entry]] = {}
     for entry in lane:
-        rows = entry.winners if newest and not request.filters([entry])[1] else entry.rows
-        expected = rows * request.series.share_of(entry)
-        if chunk and expected > room:
-            yield chunk
-            chunk, room = [], CHUNK_ROWS
-        chunk.append(entry)
-        room -= expected
-    yield chunk
+        by_cut.setdefault(request.filters([entry])[1], []).append(entry)
+    for cut, entries in by_cut.items():
+        chunk: list[Entry] = []
+        room = CHUNK_ROWS
+        for entry in entries:
+            expected = (entry.winners if newest and not cut else entry.rows) * request.series.share_of(entry)
+            if chunk and expected > room:
+                yield chunk
+                chunk, room = [], CHUNK_ROWS
+            chunk.append(entry)
+            room -= expected
+        yield chunk
 
 
 def _columns(entries: Sequence[Entry]) -> list[str]:
@@ -185,6 +191,7 @@ def _scan(root: Path, entries: Sequence[Entry]) -> pl.LazyFrame:
         schema={name: FILE_COLUMNS[name] for name in columns if name != _FILE},
         missing_columns="insert",
         extra_columns="ignore",
+        glob=False,
         include_file_paths=_FILE if _FILE in columns else None,
     )
 

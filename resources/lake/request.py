@@ -106,6 +106,7 @@ class Request:
         recorded_max: Newest recorded_at; None leaves it free.
         scenarios: Only these; None means all.
         sources: Only these; None means all.
+        series_from: Only series at or after this one in order; None means all.
         narrow: A last filter on the rows of a file, for rules that are no constant.
     """
 
@@ -119,6 +120,7 @@ class Request:
     recorded_max: datetime | None = None
     scenarios: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
+    series_from: str | None = None
     narrow: Callable[[pl.DataFrame], pl.DataFrame] | None = None
 
     def __post_init__(self) -> None:
@@ -144,6 +146,7 @@ class Request:
             and (not self._limits or entry.belief_min <= micros(max(self._limits)))
             and (self.belief_min is None or entry.belief_max >= micros(self.belief_min))
             and (self.recorded_max is None or entry.recorded_min <= micros(self.recorded_max))
+            and (self.series_from is None or entry.series_max >= self.series_from)
             and self.series.may_be_in(entry)
         )
 
@@ -157,6 +160,8 @@ class Request:
             tests.append(event < pl.lit(self.end, TIME))
         if self.series.expression is not None:
             tests.append(self.series.expression)
+        if self.series_from is not None:
+            tests.append(pl.col("series_id") >= self.series_from)
         for name, chosen in (("scenario", self.scenarios), ("source", self.sources)):
             if chosen is not None:
                 tests.append(pl.col(name).is_in(list(chosen)))

@@ -20,6 +20,7 @@ from resources.lake.appending import Appended
 from resources.lake.files import micros, moment_of
 from resources.lake.journal import Journal, State
 from resources.lake.keeping import Kept
+from resources.lake.paging import Page, Place
 from resources.lake.raw import RawStore
 from resources.lake.reading import Reader
 from resources.lake.request import Request, Series
@@ -113,6 +114,37 @@ class Lake(Kept):
         request = self._request(pattern, start, end, scenarios, sources).within(cutoffs, self.latency)
         state = self._state(cutoffs.recorded_before)
         return answers.as_of_frame(self._reader(state).winners(request, answers.ASOF_NEEDS))
+
+    def page(
+        self,
+        pattern: str | Sequence[str],
+        *,
+        start: datetime,
+        end: datetime,
+        cutoffs: Cutoffs,
+        limit: int,
+        after: str | None = None,
+    ) -> Page:
+        """Return the next ``limit`` rows of `as_of`, and the mark from which the page after them goes on.
+
+        The first page pins the recorded cutoff and its mark carries it: whatever is appended meanwhile, the pages
+        together are one answer.
+
+        Args:
+            pattern: As in `as_of`; the same for every page, like the window and the cutoffs.
+            start: First event_start [UTC].
+            end: End of the window, exclusive [UTC].
+            cutoffs: What may be known.
+            limit: Rows a page has at most.
+            after: The mark of the page before; None begins.
+
+        Raises:
+            InputError: The mark is not one of ours, or ``limit`` is not positive.
+        """
+        place = Place.begin(cutoffs, self.pin()) if after is None else Place.read(after)
+        request = self._request(pattern, start, end, None, None).within(place.held(cutoffs), self.latency)
+        rows = self._reader(self._state(place.recorded_before)).winners(place.onward(request), answers.ASOF_NEEDS)
+        return place.cut(answers.as_of_frame(rows), limit)
 
     def latest(
         self,
@@ -252,7 +284,7 @@ class Lake(Kept):
             raise LakeError(f"this is the lake as it was after commit {self._pinned}; append to the lake itself")
         done = appending.publish(self._journal, batch, now=now)
         # What is stored is stored: a full disk while tidying must not make the caller believe it is not.
-        with suppress(OSError):
+        with suppress(OSError, LakeError):
             compaction.tidy(self._journal)
         return done
 

@@ -14,8 +14,11 @@ import pytest
 
 from domain.beliefs import ASOF_COLUMNS
 from domain.errors import FrameError, InputError, LakeError, TailraceError, TimeError
+from pipelines import wiring
 from pipelines.commands import lake
+from pipelines.commands.seed import seed
 from pipelines.wiring import open_lake
+from resources.clock import ManualClock
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 WINDOW = {"start": "2026-11-20T00:00Z", "end": "2026-11-21T00:00Z"}
@@ -44,7 +47,12 @@ def append(home: Path, *rows: dict[str, Any], backfill: bool = False) -> None:
 
 @pytest.fixture
 def asof(home: Path) -> Callable[..., pl.DataFrame]:
-    def ask(pattern: str = "*", at: str = "2026-11-20T12:00Z", mode: str = "published", **options: str) -> pl.DataFrame:
+    def ask(
+        pattern: str = "*",
+        at: str = "2026-11-20T12:00Z",
+        mode: str = "published",
+        **options: Any,  # noqa: ANN401 - an option of any type
+    ) -> pl.DataFrame:
         lake.asof(pattern, **WINDOW, at=at, mode=mode, out=str(home / "answer.parquet"), **options)
         return pl.read_parquet(home / "answer.parquet")
 
@@ -175,6 +183,34 @@ def test_an_answer_can_be_a_table_a_csv_or_a_file(home: Path, capfd: pytest.Capt
     assert pl.read_csv(home / "answer.csv")["value"].to_list() == [None, 100.0]
     with pytest.raises(InputError, match="cannot be written"):
         lake.asof("*", **ask, out=str(home / "nowhere" / "answer.csv"))
+
+
+def test_a_long_answer_comes_in_pages(
+    home: Path, asof: Callable[..., pl.DataFrame], capfd: pytest.CaptureFixture[str]
+) -> None:
+    append(home, *(seed_row(float(n), 9, series_id=f"s:{n}") for n in range(5)))
+    told = [asof(limit=2)["value"].to_list()]
+    while mark := capfd.readouterr().err.partition("--after ")[2].strip():
+        told.append(asof(limit=2, after=mark)["value"].to_list())
+    assert told == [[0.0, 1.0], [2.0, 3.0], [4.0]]
+
+
+def test_the_example_grid_is_read_at_any_level(
+    home: Path, asof: Callable[..., pl.DataFrame], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "clock", lambda: ManualClock(hour(6.5)))
+    seed(weeks=1, number=7)
+    seed(weeks=1, number=7)
+    # 27 nodes, 168 hours of statements, 24 vintages each: 108,864.
+    first, second = capfd.readouterr().out.splitlines()
+    assert "108,864 statements" in first
+    assert "108,864 new" in first
+    assert second.endswith(" 0 new")
+    assert [asof(pattern)["series_id"].n_unique() for pattern in ("*", "grid1:*", "grid1:region2:*")] == [27, 9, 3]
+    before, after = (asof("grid2:region2:node2", at=f"2026-11-20T0{at}:00Z") for at in (5, 6))
+    # Both views know every hour of the day; at 06:00 the hours from 07:00 on had been stated again.
+    assert (before.height, after.height) == (24, 24)
+    assert before["value"].to_list() != after["value"].to_list()
 
 
 def test_the_upkeep_commands_tell_what_they_did(home: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from domain.beliefs import ASOF_COLUMNS, Cutoffs, Mode
@@ -192,3 +193,36 @@ def test_a_pinned_read_stays_the_same_whatever_is_appended(world: World) -> None
     world.append(belief(98.0, 9), belief(97.0, 11))  # the clock stands still: only the pin tells them apart
     assert world.lake.as_of("*", start=DAY, end=NEXT, cutoffs=pinned).equals(before)
     assert world.published(12) == [97.0]
+
+
+def test_pages_are_one_answer_whatever_is_appended_between_them(world: World) -> None:
+    world.append(*(belief(float(n), 9, series_id=f"s:{n % 3}", event_start=hour(n)) for n in range(12)))
+    world.append(belief(1.0, 9, member=2, quantile=0.5), belief(2.0, 9, member=2, quantile=0.9), belief(3.0, 9))
+    ask = {"start": DAY, "end": NEXT, "cutoffs": Cutoffs(at=hour(12), mode=Mode.PUBLISHED)}
+    whole = world.lake.as_of("*", **ask)
+    pages = [world.lake.page("*", **ask, limit=4)]
+    while pages[-1].after:
+        world.append(belief(99.0, 10, series_id="s:0", event_start=hour(len(pages))))
+        world.lake.compact()
+        pages.append(world.lake.page("*", **ask, limit=4, after=pages[-1].after))
+    assert [page.rows.height for page in pages] == [4, 4, 4, 3]
+    assert pl.concat([page.rows for page in pages]).equals(whole)
+
+
+def test_a_mark_that_is_none_of_ours_is_refused(world: World) -> None:
+    ask = {"start": DAY, "end": NEXT, "cutoffs": Cutoffs(at=hour(12), mode=Mode.PUBLISHED)}
+    with pytest.raises(InputError, match="not the mark of a page"):
+        world.lake.page("*", **ask, limit=4, after="bm9uZQ==")
+    with pytest.raises(InputError, match="holds nothing"):
+        world.lake.page("*", **ask, limit=0)
+
+
+def test_the_folder_of_a_lake_may_have_any_name(tmp_path: Path) -> None:
+    world = World(tmp_path / "a[b]*c?")
+    world.append(belief(1.0, 9))
+    world.append(belief(2.0, 10))
+    assert world.published(12) == [2.0]
+    world.lake.compact()
+    assert world.published(12) == [2.0]
+    assert world.lake.coverage().height == 2
+    assert world.lake.verify().is_sound
