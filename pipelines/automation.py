@@ -11,7 +11,7 @@ import dagster as dg
 _ON: Final = dg.DefaultScheduleStatus.RUNNING
 
 INGEST: Final = dg.define_asset_job(
-    "ingest_today", selection=dg.AssetSelection.groups("ingest"),
+    "ingest_today", selection=dg.AssetSelection.groups("ingest") - dg.AssetSelection.assets(["ingest", "awards"]),
     description="Reads today's partition of every source; only what changed is appended.",
 )  # fmt: skip
 DECIDE_RESERVOIR: Final = dg.define_asset_job(

@@ -29,6 +29,8 @@ CREDENTIALS: Final = {
     "TAILRACE_ERCOT_PASSWORD": "demo",
     "TAILRACE_ERCOT_SUBSCRIPTION_KEY": "demo-key",
     "TAILRACE_HYDROFORECAST_KEY": "demo-key",
+    "TAILRACE_YES_USERNAME": "demo",
+    "TAILRACE_YES_PASSWORD": "demo",
 }
 """What the stand-ins accept; they guard nothing."""
 
@@ -55,6 +57,26 @@ burst = 20
 [hydroforecast.http]
 base_url = "{hydroforecast}"
 spacing_s = 0.01
+[ercot_mis.http]
+base_url = "{ercot_www}"
+spacing_s = 0.001
+burst = 50
+[yes]
+same_as = {{ "yes:ERCOT:DALMP:HB_NORTH" = "ercot:spp_da:HB_NORTH" }}
+groups = [
+  {{ iso = "CAISO", agglevel = "hour", day_ahead = true, items = ["DALMP:20000002064"] }},
+  {{ iso = "ERCOT", agglevel = "hour", day_ahead = true, items = ["DALMP:HB_NORTH"] }},
+]
+[yes.http]
+base_url = "{yes}"
+spacing_s = 0.01
+burst = 20
+[cnrfc.http]
+base_url = "{cnrfc}"
+spacing_s = 0.01
+burst = 20
+[awards]
+folder = "{drop}"
 """
 
 
@@ -78,11 +100,13 @@ class StandIns:
         """Start the services on free loopback ports; stop them at the end, whatever happens in between."""
         with TemporaryDirectory(prefix="tailrace-stand-ins-") as folder:
             announced = Path(folder) / "services.json"
-            process = _start(seed, announced)
+            drop = Path(folder) / "awards"
+            drop.mkdir()
+            process = _start(seed, announced, drop)
             try:
                 addresses = _wait(process, announced)
                 overlay = Path(folder) / "sources.toml"
-                overlay.write_text(_OVERLAY.format_map(addresses))
+                overlay.write_text(_OVERLAY.format_map(addresses | {"drop": str(drop)}))
                 yield cls(process, overlay, addresses)
             finally:
                 process.terminate()
@@ -109,10 +133,10 @@ class StandIns:
             return
 
 
-def _start(seed: int, announced: Path) -> subprocess.Popen[bytes]:
+def _start(seed: int, announced: Path, drop: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "simulators.serve", "--seed", str(seed), "--announce", str(announced)]
     return subprocess.Popen(  # noqa: S603 - our own module
-        [*command, "--parent-pid", str(os.getpid())],
+        [*command, "--parent-pid", str(os.getpid()), "--awards-folder", str(drop)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         # A group of its own: Ctrl-C reaches us alone, and we stop the services when we are done with them.

@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -172,35 +173,53 @@ def _land(lake: Lake) -> Land:
     return land
 
 
+def _ercot_account() -> Any:  # noqa: ANN401 - imported late, for the time it takes
+    from resources.ercot_token import ErcotCredentials  # noqa: PLC0415
+
+    return ErcotCredentials(
+        username=_credential("TAILRACE_ERCOT_USERNAME"),
+        password=_credential("TAILRACE_ERCOT_PASSWORD"),
+        subscription_key=_credential("TAILRACE_ERCOT_SUBSCRIPTION_KEY"),
+    )
+
+
+def _login(service: str) -> Any:  # noqa: ANN401 - as above
+    from resources.http import Basic  # noqa: PLC0415
+
+    return Basic(_credential(f"TAILRACE_{service}_USERNAME"), _credential(f"TAILRACE_{service}_PASSWORD"))
+
+
+def _hydroforecast_key() -> Any:  # noqa: ANN401 - as above
+    from resources.http import ApiKey  # noqa: PLC0415
+
+    return ApiKey(_credential("TAILRACE_HYDROFORECAST_KEY"))
+
+
+def _public() -> None:
+    """Public pages and local folders ask for nobody."""
+
+
+_CLIENTS: Final[Mapping[str, tuple[str, str, str, Callable[[], Any]]]] = {
+    "pi": ("resources.pi", "PiClient", "pi", lambda: _login("PI")),
+    "ercot": ("resources.ercot", "ErcotClient", "ercot", _ercot_account),
+    "ercot_archive": ("resources.ercot_archive", "ErcotArchiveClient", "ercot", _ercot_account),
+    "ercot_mis": ("resources.mis", "MisClient", "ercot_mis", _public),
+    "caiso": ("resources.caiso", "CaisoClient", "caiso", _public),
+    "hydroforecast": ("resources.hydroforecast", "HydroForecastClient", "hydroforecast", _hydroforecast_key),
+    "yes": ("resources.yes", "YesClient", "yes", lambda: _login("YES")),
+    "cnrfc": ("resources.cnrfc", "CnrfcClient", "cnrfc", _public),
+    "awards_folder": ("resources.awards_folder", "AwardsFolder", "awards", _public),
+}
+"""Name of the resource -> its module and class, its table of config/sources.toml, who it goes as."""
+
+
 @contextmanager
 def _client(name: str) -> Generator[Any]:
     """Open one service's client with its settings and credentials."""
-    from resources.caiso import CaisoClient  # noqa: PLC0415
-    from resources.ercot import ErcotClient  # noqa: PLC0415
-    from resources.ercot_token import ErcotCredentials  # noqa: PLC0415
-    from resources.http import ApiKey, Basic  # noqa: PLC0415
-    from resources.hydroforecast import HydroForecastClient  # noqa: PLC0415
-    from resources.pi import PiClient  # noqa: PLC0415
-
-    makers: dict[str, tuple[Any, Callable[[], Any]]] = {
-        "pi": (
-            PiClient,
-            lambda: Basic(_credential("TAILRACE_PI_USERNAME"), _credential("TAILRACE_PI_PASSWORD")),
-        ),
-        "ercot": (
-            ErcotClient,
-            lambda: ErcotCredentials(
-                username=_credential("TAILRACE_ERCOT_USERNAME"),
-                password=_credential("TAILRACE_ERCOT_PASSWORD"),
-                subscription_key=_credential("TAILRACE_ERCOT_SUBSCRIPTION_KEY"),
-            ),
-        ),
-        "caiso": (CaisoClient, lambda: None),
-        "hydroforecast": (HydroForecastClient, lambda: ApiKey(_credential("TAILRACE_HYDROFORECAST_KEY"))),
-    }
-    client, credentials = makers[name]
+    module, kind, table, credentials = _CLIENTS[name]
+    client = getattr(import_module(module), kind)
     with client(
-        getattr(_sources(), name),
+        getattr(_sources(), table),
         credentials=credentials(),
         clock=clock(),
         land=_land(open_lake()),
@@ -238,5 +257,5 @@ def resource_definitions() -> dict[str, dg.ResourceDefinition]:
         "publisher": made(publisher),
         "sources": made(_sources),
         "registry": dg.ResourceDefinition(contextmanager(registry)),
-        **{name: opened(name) for name in ("pi", "ercot", "caiso", "hydroforecast")},
+        **{name: opened(name) for name in _CLIENTS},
     }

@@ -1,4 +1,4 @@
-"""CAISO OASIS: day-ahead and fifteen-minute locational marginal prices.
+"""CAISO OASIS: day-ahead, fifteen- and five-minute locational marginal prices, and load forecasts.
 
 Put here: queries and windows of OASIS. Keep out: what its zips mean (resources/payloads/caiso.py).
 """
@@ -27,6 +27,8 @@ _DA_POSTED_AT: Final = time(13, 0)
 """Pacific time of day D-1 by which day D's prices are expected."""
 _RT_POSTED_AFTER: Final = timedelta(minutes=15 + 5)
 """A fifteen-minute price appears about five minutes after its interval has ended."""
+_RTD_POSTED_AFTER: Final = timedelta(minutes=5 + 5)
+"""A five-minute price, likewise."""
 _ONE_TICK: Final = timedelta(microseconds=1)
 _TO_NEXT_MINUTE: Final = timedelta(minutes=1) - _ONE_TICK
 
@@ -38,10 +40,17 @@ class _Query:
     name: str
     version: str
     run: str
+    place: str = "node"
 
 
 _DA_LMP: Final = _Query(name="PRC_LMP", version="12", run="DAM")
 _RT_LMP: Final = _Query(name="PRC_RTPD_LMP", version="3", run="RTPD")
+_RTD_LMP: Final = _Query(name="PRC_INTVL_LMP", version="3", run="RTM")
+_LOAD_FORECASTS: Final = tuple(
+    (_Query(name="SLD_FCST", version="1", run=run, place="tac_zone_name"), days)
+    for run, days in (("DAM", 1), ("2DA", 2))
+)
+"""Forecasts of the load, each with how many days ahead of the delivery day it is out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,7 @@ class CaisoSettings:
         days_per_query: Longest window of one query [days].
         nodes_per_query: Nodes asked for together.
         nodes: Pricing nodes to read.
+        tac_zones: Areas whose load forecasts are read.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -61,6 +71,7 @@ class CaisoSettings:
     days_per_query: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)]
     nodes_per_query: Count
     nodes: tuple[str, ...]
+    tac_zones: tuple[str, ...] = ()
 
 
 class CaisoClient:
@@ -122,13 +133,33 @@ class CaisoClient:
         start, end = require_window(start, end)
         return self._prices(_RT_LMP, (start, min(end, self._clock.now() - _RT_POSTED_AFTER + _ONE_TICK)))
 
+    def rtd_lmp(self, start: datetime, end: datetime) -> Iterator[Read]:
+        """Yield the five-minute prices (PRC_INTVL_LMP) of intervals that begin in the window.
+
+        Arguments and errors as ``da_lmp``.
+        """
+        start, end = require_window(start, end)
+        return self._prices(_RTD_LMP, (start, min(end, self._clock.now() - _RTD_POSTED_AFTER + _ONE_TICK)))
+
+    def load_forecasts(self, start: datetime, end: datetime) -> Iterator[Read]:
+        """Yield the hourly load forecasts (SLD_FCST) of hours that begin in the window, day-ahead then two days ahead.
+
+        Arguments and errors as ``da_lmp``.
+        """
+        start, end = require_window(start, end)
+        for query, days in _LOAD_FORECASTS:
+            until = market_days_until(self._clock.now(), PACIFIC, at=_DA_POSTED_AT, days_ahead=days)
+            yield from self._prices(query, (start, min(end, until)))
+
     def _prices(self, query: _Query, window: Window) -> Iterator[Read]:
         failures = Failures("caiso")
         size = self._settings.nodes_per_query
-        groups = [self._settings.nodes[i : i + size] for i in range(0, len(self._settings.nodes), size)]
+        places = self._settings.nodes if query.place == "node" else self._settings.tac_zones
+        groups = [places[i : i + size] for i in range(0, len(places), size)]
         for part in chunks(window, timedelta(days=self._settings.days_per_query)):
             for nodes in groups:
-                name = f"{query.name}:{','.join(nodes)}"
+                run = "" if query.place == "node" else f":{query.run}"
+                name = f"{query.name}{run}:{','.join(nodes)}"
                 with failures.item(f"{name} {iso(part[0])}"):
                     yield self._read(query, nodes, part, name)
         failures.settle()
@@ -142,11 +173,11 @@ class CaisoClient:
                 ("market_run_id", query.run),
                 ("startdatetime", _gmt(window[0])),
                 ("enddatetime", _gmt(window[1] + _TO_NEXT_MINUTE)),
-                ("node", ",".join(nodes)),
+                (query.place, ",".join(nodes)),
                 ("resultformat", "6"),  # CSV; without it the zip holds XML
             ],
             expect=Expect.ZIP,
-            remedy="check the nodes under [caiso] in config/sources.toml: names change at network-model releases",
+            remedy="check the places under [caiso] in config/sources.toml: nodes change at network-model releases",
         )
         answer, rows = self._fetcher.fetch(request, self._parsed(query))
         rows = within(rows, window)

@@ -55,6 +55,7 @@ class CnrfcSettings:
         groups: Watersheds, such as ``american``; case matters.
         cycles: Nominal hours of issues to ask for [UTC]: 12 always exists, 0, 6 and 18 in events.
         points: Single points, such as ``MFAC1``.
+        products: What is read of each issue.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -63,6 +64,7 @@ class CnrfcSettings:
     groups: tuple[str, ...]
     cycles: tuple[Annotated[int, Field(ge=0, le=18, multiple_of=6)], ...]
     points: tuple[str, ...]
+    products: tuple[Product, ...] = ("deterministic", "hefs_hourly")
 
 
 class CnrfcClient:

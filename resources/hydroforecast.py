@@ -52,6 +52,7 @@ class HydroForecastSettings:
         http: How to talk to it.
         days_per_query: Days of issues a query covers.
         queries: Sites and sources to read.
+        older_route: Whether version 1 is polled as well: it tells when a forecast was run again.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -59,6 +60,7 @@ class HydroForecastSettings:
     http: HttpSettings
     days_per_query: Positive
     queries: tuple[HydroForecastQuery, ...]
+    older_route: bool = False
 
 
 class HydroForecastClient:

@@ -18,7 +18,7 @@ from domain.beliefs import TIME, Cutoffs, Quality
 from domain.errors import InputError
 from forecasting.frames import HOUR, hour_means
 from resources.lake import Lake
-from resources.series_file import SeriesRule, load_series
+from resources.series_file import SeriesRule, VendorSeries, load_series
 
 USABLE: Final = (Quality.GOOD, Quality.SUBSTITUTED, Quality.ESTIMATED)
 """Qualities a plan may rest on; questionable values are kept in the lake and left out here."""
@@ -67,22 +67,43 @@ class PlanningReader:
         """
         rule = self._rule(series_id)
         parts = [
-            self._lake.as_of(source.series, start=start, end=end, cutoffs=cutoffs, scenarios=[source.scenario])
+            self._as_of(source, [source.scenario], start, end, cutoffs)
             .filter(pl.col("quality").is_in(list(USABLE)) & pl.col("quantile").is_null())
             .select(
                 pl.col("event_start").cast(TIME),
                 (pl.col("value") * source.factor + source.offset).alias("value"),
                 pl.lit(rank).alias("rank"),
+                "source",
             )
             for rank, source in enumerate(rule.sources)
         ]
         return (
             pl.concat(parts)
             .filter(pl.col("value").is_between(rule.low, rule.high))
-            .sort("event_start", "rank")
+            .sort("event_start", "rank", "source")
             .unique("event_start", keep="first", maintain_order=True)
             .select("event_start", "value")
         )
+
+    def filled(self, series_id: str, *, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
+        """Return ``observed`` on the series' grid, gaps filled by its declared rule and never from the future.
+
+        Returns:
+            ``event_start`` (UTC), ``value``, ``quality``: ``estimated`` where the last known value was carried forward,
+            for at most the rule's longest gap; a longer gap is left out. Made anew at every read and never stored.
+        """
+        rule = self._rule(series_id)
+        known = self.observed(series_id, start=start - rule.gap.longest, end=end, cutoffs=cutoffs)
+        grid = pl.DataFrame({"event_start": pl.datetime_range(start, end, rule.step, closed="left", eager=True)})
+        last = known.select("event_start", "value", known_at="event_start")
+        rows = grid.select(pl.col("event_start").cast(TIME)).join_asof(
+            last, on="event_start", strategy="backward", check_sortedness=False
+        )
+        age = pl.col("event_start") - pl.col("known_at")
+        estimated = pl.when(age > timedelta(0)).then(pl.lit(Quality.ESTIMATED.value)).otherwise(pl.lit("good"))
+        # What the belief cutoff could not know is no gap but the future: it is forecast, not filled.
+        past = pl.col("event_start") <= pl.lit(cutoffs.at, TIME)
+        return rows.filter((age <= rule.gap.longest) & past).select("event_start", "value", quality=estimated)
 
     def hourly(self, series_id: str, *, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
         """Return ``observed`` as means over whole hours; an hour with a missing part is left out."""
@@ -99,7 +120,7 @@ class PlanningReader:
         rule = self._rule(series_id)
         for source in rule.sources:
             scenarios = [source.scenario, DISTRIBUTION]
-            rows = self._lake.as_of(source.series, start=start, end=end, cutoffs=cutoffs, scenarios=scenarios)
+            rows = self._as_of(source, scenarios, start, end, cutoffs)
             usable = rows.filter(pl.col("quality").is_in(list(USABLE)) & pl.col("value").is_not_null())
             if usable.height:
                 scaled = (pl.col("value") * source.factor + source.offset).alias("value")
@@ -112,6 +133,14 @@ class PlanningReader:
         """Return the usable values of the last ``oldest`` before the belief cutoff, that instant included."""
         end = cutoffs.at + timedelta(microseconds=1)
         return self.observed(series_id, start=cutoffs.at - oldest, end=end, cutoffs=cutoffs)
+
+    def _as_of(
+        self, source: VendorSeries, scenarios: list[str], start: datetime, end: datetime, cutoffs: Cutoffs
+    ) -> pl.DataFrame:
+        voices = [source.source] if source.source else None
+        return self._lake.as_of(
+            source.series, start=start, end=end, cutoffs=cutoffs, scenarios=scenarios, sources=voices
+        )
 
     def _rule(self, series_id: str) -> SeriesRule:
         try:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from domain.errors import ConfigError, InputError
+from domain.quality import Believable
 from domain.series import PlanningSeries, require_id
 from resources.config_files import checked, read_toml
 
@@ -26,6 +27,7 @@ class VendorSeries:
     Attributes:
         series: Its id, such as ``pi:OPS/Gauging Stations/R4|Flow:avg1h``.
         scenario: Which variant of it.
+        source: Which canonical source may say it, such as ``ercot_api``; empty takes any.
         factor: Multiplies the stored value; stored values already have our units, so this is 1 unless the meaning
             differs (a share, a sign).
         offset: Added after the factor, in the planning series' unit.
@@ -35,6 +37,7 @@ class VendorSeries:
 
     series: str
     scenario: str = "actual"
+    source: str = ""
     factor: float = 1.0
     offset: float = 0.0
 
@@ -65,6 +68,8 @@ class SeriesRule:
         gap: What may stand in for a missing value.
         low: Smallest believable value, in the series' unit.
         high: Largest believable value.
+        jump: Largest departure from its neighbours' median that is never a spike; None where the series may jump.
+        flat: Longest believable run of one and the same value; None where the series may stand still.
         sources: Vendor series in order of preference: the first with a usable value wins.
     """
 
@@ -76,6 +81,8 @@ class SeriesRule:
     low: float
     high: float
     sources: tuple[VendorSeries, ...]
+    jump: float | None = None
+    flat: timedelta | None = None
 
 
 def load_series(path: Path) -> Mapping[str, SeriesRule]:
@@ -98,6 +105,27 @@ def load_series(path: Path) -> Mapping[str, SeriesRule]:
     return rules
 
 
+def believable(rules: Mapping[str, SeriesRule]) -> dict[str, Believable]:
+    """Return what is believable of each vendor series behind the rules, in the unit in which it is stored.
+
+    Where several rules read one series, the narrowest of their ranges holds.
+    """
+    found: dict[str, Believable] = {}
+    for rule in rules.values():
+        for source in rule.sources:
+            ends = [(end - source.offset) / source.factor for end in (rule.low, rule.high)]
+            jump = None if rule.jump is None else rule.jump / abs(source.factor)
+            one = Believable(low=min(ends), high=max(ends), jump=jump, flat=rule.flat)
+            other = found.get(source.series, one)
+            found[source.series] = Believable(
+                low=max(one.low, other.low),
+                high=min(one.high, other.high),
+                jump=one.jump if one.jump is not None else other.jump,
+                flat=one.flat if one.flat is not None else other.flat,
+            )
+    return found
+
+
 def _series_tables(path: Path) -> Mapping[str, Any]:
     tables = read_toml(path)
     if set(tables) != {"series"} or not isinstance(tables["series"], Mapping):
@@ -112,5 +140,9 @@ def _refuse_nonsense(rule: SeriesRule, where: str) -> None:
         raise ConfigError(f"{where}: low {rule.low:g} to high {rule.high:g} is no range")
     if rule.step <= timedelta(0):
         raise ConfigError(f"{where}: step {rule.step} must be above zero")
+    if (rule.jump is not None and rule.jump <= 0) or (rule.flat is not None and rule.flat <= timedelta(0)):
+        raise ConfigError(f"{where}: jump {rule.jump} and flat {rule.flat} must be above zero, or left out")
+    if any(source.factor == 0 for source in rule.sources):
+        raise ConfigError(f"{where}: a factor of 0 makes nothing of a source; leave the source out")
     if (rule.gap.longest > timedelta(0)) != (rule.gap.rule == "hold"):
         raise ConfigError(f"{where}: gap rule {rule.gap.rule} does not go with longest {rule.gap.longest}")

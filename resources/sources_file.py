@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import ConfigDict
 
 from domain.errors import ConfigError
+from resources.awards_folder import AwardsSettings
 from resources.caiso import CaisoSettings
 from resources.cnrfc import CnrfcSettings
 from resources.config_files import checked, merged, read_toml
@@ -41,12 +42,14 @@ class Reread:
     Attributes:
         poll: At every poll.
         daily: Once a day.
+        late: Oldest end of its newest event that is not late; None where events do not come at a pace.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     poll: timedelta
     daily: timedelta
+    late: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class Sources:
     ercot_mis: MisSettings
     yes: YesSettings
     cnrfc: CnrfcSettings
+    awards: AwardsSettings
     latency: Mapping[str, timedelta]
     reread: Mapping[str, Reread]
 
@@ -82,7 +86,7 @@ def load_sources(path: Path, *overlays: Path) -> Sources:
     tables = read_toml(path)
     for overlay in overlays:
         tables = merged(tables, read_toml(overlay))
-    known = {"http", "latency_s", "reread", *_SERVICES}
+    known = {"http", "latency_s", "reread", "awards", *_SERVICES}
     _refuse_other_tables(tables, known, path)
     common = tables["http"]
     services: dict[str, Any] = {
@@ -93,6 +97,7 @@ def load_sources(path: Path, *overlays: Path) -> Sources:
     }
     return Sources(
         **services,
+        awards=checked(AwardsSettings, tables["awards"], path=path, where="awards"),
         latency={name: _latency(name, value, path) for name, value in tables["latency_s"].items()},
         reread={
             name: checked(Reread, value, path=path, where=f"reread.{name}") for name, value in tables["reread"].items()

@@ -5,8 +5,8 @@ Put here: items, dates and batches of its query. Keep out: what the answers mean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -56,6 +56,7 @@ class YesSettings:
         days_per_query: Longest window of one query [days].
         items_per_query: Items of one query; the URL should stay under 2,000 characters.
         groups: What to read.
+        same_as: Series of ours -> the series of another source that says the same, to hold them against each other.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -65,6 +66,7 @@ class YesSettings:
     days_per_query: Count
     items_per_query: Count
     groups: tuple[YesGroup, ...]
+    same_as: Mapping[str, str] = field(default_factory=dict)
 
 
 class YesClient:

@@ -3,9 +3,9 @@
 Put here: prices with their components, load and renewable forecasts, ancillary-service prices, error members.
 Keep out: requests and the five-second limiter (resources/caiso.py).
 
-OASIS stamps no publication. Day-ahead results and forecasts count as known at 13:00 Pacific on the day before,
-real-time ones five minutes after their interval (``schedule_rule``); never later than the retrieval stamp in the
-file's name (``filename``) or the fetch (``ingest_time``).
+OASIS stamps no publication. Day-ahead results and forecasts count as known at 13:00 Pacific on the day before (the
+forecast 2DA two days before), real-time ones five minutes after their interval (``schedule_rule``); never later than
+the retrieval stamp in the file's name (``filename``) or the fetch (``ingest_time``).
 """
 
 from __future__ import annotations
@@ -188,12 +188,10 @@ def _run(table: pl.DataFrame, what: str) -> pl.Expr:
 
 
 def _believed(rows: pl.DataFrame, document: Document, facts: Facts) -> pl.DataFrame:
-    public = day_at(rows["event_start"], PACIFIC, time(13), days=-1)
-    rule = (
-        pl.when(pl.col("marketrunid").is_in(list(_DAY_AHEAD)))
-        .then(public)
-        .otherwise(pl.col("event_end") + timedelta(minutes=5))
-    )
+    run = pl.col("marketrunid")
+    one, two = (day_at(rows["event_start"], PACIFIC, time(13), days=-days) for days in (1, 2))
+    public = pl.when(run == "2DA").then(two).otherwise(one)
+    rule = pl.when(run.is_in(list(_DAY_AHEAD))).then(public).otherwise(pl.col("event_end") + timedelta(minutes=5))
     created = created_in([*document.names, facts.name])
     limit = min(created, facts.fetched_at) if created is not None else facts.fetched_at
     # What a file holds was known when the file was made, whatever the rule says of it.

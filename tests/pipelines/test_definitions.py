@@ -41,7 +41,12 @@ def test_the_asset_keys_are_these() -> None:
     keys = {spec.key.to_user_string() for spec in SPECS if spec.key.path[0] != "marts"}
     assert keys == {
         "ingest/historian", "ingest/ercot_rt_prices", "ingest/ercot_da_prices", "ingest/ercot_load_forecast",
-        "ingest/caiso_prices", "ingest/river_forecasts", "beliefs/compaction", "forecasting/inflow",
+        "ingest/caiso_prices", "ingest/river_forecasts", "ingest/ercot_sced_prices", "ingest/ercot_wind_solar",
+        "ingest/ercot_actual_load", "ingest/ercot_da_ancillary", "ingest/ercot_rt_ancillary",
+        "ingest/ercot_price_corrections", "ingest/ercot_mis_prices", "ingest/ercot_dashboards",
+        "ingest/ercot_messages", "ingest/caiso_five_minute_prices", "ingest/caiso_load_forecast",
+        "ingest/yes_prices", "ingest/public_river_forecasts", "ingest/river_forecast_revisions", "ingest/awards",
+        "beliefs/compaction", "forecasting/inflow",
         "forecasting/upstream_dispatch", "forecasting/price", "dispatch/reservoir_plan", "dispatch/fleet_plan",
         "publish/reservoir_schedule", "publish/fleet_schedule", "training/baseline_scores",
     }  # fmt: skip

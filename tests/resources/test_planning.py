@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domain.beliefs import Cutoffs, Mode
+from domain.beliefs import Cutoffs, Mode, canonical
 from domain.errors import ConfigError, InputError
 from resources.clock import ManualClock
 from resources.lake import Lake
@@ -104,3 +104,20 @@ def test_an_unknown_series_or_an_unreadable_file_is_an_error_that_names_it(lake:
         read(reader, "r9.flow.cfs")
     with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         PlanningReader(lake, Path("nowhere.toml"))
+
+
+def test_a_gap_is_held_for_its_declared_length_flagged_and_never_filled_from_later(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "held.toml"
+    path.write_text(RULES.replace('{ rule = "none", longest = "PT0S" }', '{ rule = "hold", longest = "PT2H" }', 1))
+    # T-6 h and T-2 h are known: the two hours after T-6 h are held, T-3 h lies beyond the rule, T-1 h is held.
+    lake.append(
+        canonical(rows("pi:R4:avg1h", [10.0, None, None, None, 50.0]).drop_nulls("value"), what="rows"),
+        run_id="r", product="p",
+    )  # fmt: skip
+    reader = PlanningReader(lake, path)
+    cutoffs = Cutoffs(at=T, mode=Mode.PUBLISHED)
+    found = reader.filled("r4.flow.cfs", start=T - 6 * HOUR, end=T, cutoffs=cutoffs)
+    assert [(int((T - at) / HOUR), value, quality) for at, value, quality in found.rows()] == [
+        (6, 10.0, "good"), (5, 10.0, "estimated"), (4, 10.0, "estimated"), (2, 50.0, "good"), (1, 50.0, "estimated"),
+    ]  # fmt: skip
+    assert lake.latest("pi:R4:avg1h", start=T - 9 * HOUR, end=T).height == 2

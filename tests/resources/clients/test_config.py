@@ -51,7 +51,7 @@ def test_an_overlay_wins_key_by_key(tmp_path: Path) -> None:
         ),
         ("[ercot.http]\nattempts = 0\n", r"\[ercot\]: http.attempts = 0: .*greater than or equal to 1"),
         ("[caiso]\ndays_per_query = 40\n", r"days_per_query = 40: .*less than or equal to 31"),
-        ("[weather]\nx = 1\n", r"unknown table\(s\) weather; known: caiso, "),
+        ("[weather]\nx = 1\n", r"unknown table\(s\) weather; known: awards, caiso, "),
         ('[latency_s]\npi = "5m"\n', r"pi = '5m'; write seconds, 0 or more"),
         ("[pi\n", r"overlay.toml is not TOML: .*line 1"),
         ("pi = 3\n", r"pi is 3; write it as a table \[pi\]"),
