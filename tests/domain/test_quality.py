@@ -94,7 +94,7 @@ def test_intervals_are_stale_by_the_declared_age_of_their_newest_event() -> None
 
 
 @pytest.mark.parametrize(("silent_h", "is_late"), [(11, False), (13, True)])
-def test_a_quiet_tag_is_late_by_its_own_rhythm(silent_h: int, is_late: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_quiet_tag_is_late_by_its_own_rhythm(silent_h: int, is_late: bool) -> None:
     # An event every four hours: three times that is twelve.
     events = hours([1.0] * 5).with_columns(event_start=pl.lit(T) + pl.int_range(5) * 4 * HOUR)
     events = events.with_columns(event_end=pl.col("event_start"))

@@ -44,7 +44,7 @@ RULES = PLANT.rules
         ("2025-10-04 09:00", False),  # a Saturday after the season
     ],
 )
-def test_rafting_hours_of_the_shipped_calendar(moment: str, inside: bool) -> None:  # noqa: FBT001 - a table of cases
+def test_rafting_hours_of_the_shipped_calendar(moment: str, inside: bool) -> None:
     assert is_rafting_hour_ending(RULES, datetime.fromisoformat(moment)) is inside
 
 

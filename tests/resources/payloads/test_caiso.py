@@ -177,7 +177,7 @@ ENTITIES = b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;
         (prices(price("2026-08-14T07:00", "2026-08-14T08:00", number="n/a")), "'n/a'", False),
     ],
 )
-def test_what_is_no_answer_is_refused_with_its_reason(payload: bytes, told: str, retryable: bool) -> None:  # noqa: FBT001 - a case
+def test_what_is_no_answer_is_refused_with_its_reason(payload: bytes, told: str, retryable: bool) -> None:
     with pytest.raises(PayloadError, match=told) as caught:
         rows_of("caiso", payload)
     assert caught.value.retryable is retryable

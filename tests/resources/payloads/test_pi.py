@@ -167,7 +167,7 @@ def test_a_unit_is_never_guessed(payload: bytes, options: dict[str, str], told: 
         (summary(("Minimum", value())), "no summary of type Average", False),
     ],
 )
-def test_a_200_that_hides_a_failure_is_refused(payload: bytes, told: str, retryable: bool) -> None:  # noqa: FBT001 - a case
+def test_a_200_that_hides_a_failure_is_refused(payload: bytes, told: str, retryable: bool) -> None:
     with pytest.raises(PayloadError, match=told) as caught:
         read(payload, "avg1h" if b"Minimum" in payload else "recorded")
     assert caught.value.retryable is retryable
