@@ -50,22 +50,38 @@ def with_key(rows: pl.DataFrame, *, series: bool = False) -> pl.DataFrame:
 
 
 def in_order(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Return ``rows`` sorted by integer or time columns, nulls first; equal rows keep their order.
+    """Return ``rows`` sorted by integer or time columns, nulls first; equal rows keep their order."""
+    place = places(rows, by)
+    return rows if place is None else rows[place]
+
+
+def into_order(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Return ``rows`` sorted as `in_order` does, and leave ``rows`` itself empty.
+
+    Column by column, so that a large frame is never in memory twice.
+    """
+    place = places(rows, by)
+    if place is None:
+        return rows
+    index = pl.Series(place)
+    return pl.DataFrame([rows.drop_in_place(name).rechunk().gather(index) for name in rows.columns])
+
+
+def places(rows: pl.DataFrame, by: Sequence[str]) -> np.ndarray | None:
+    """Return the places of the rows in order, or None where they are in order.
 
     Columns are packed into as few 64-bit integers as hold them. Sorting those, the last first, is several times
     faster than comparing columns, and nearly free on rows that are a few sorted runs, which is how files arrive.
     """
     if rows.height < 2:  # noqa: PLR2004 - one row is in order
-        return rows
+        return None
     words = _packed(rows, by)
-    if len(words) == 1:
-        if bool(np.all(words[0][1:] >= words[0][:-1])):
-            return rows
-        return rows[np.argsort(words[0], kind="stable")]
+    if len(words) == 1 and bool(np.all(words[0][1:] >= words[0][:-1])):
+        return None
     place = np.argsort(words[-1], kind="stable")
     for word in reversed(words[:-1]):
         place = place[np.argsort(word[place], kind="stable")]
-    return rows[place]
+    return place
 
 
 def _packed(rows: pl.DataFrame, by: Sequence[str]) -> list[np.ndarray]:

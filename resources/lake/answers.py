@@ -14,7 +14,7 @@ import polars as pl
 
 from domain.beliefs import ASOF_COLUMNS, KEY
 from domain.distributions import GRID_COLUMNS, unfold
-from domain.order import in_order, with_key
+from domain.order import in_order, into_order, with_key
 from domain.revisions import TOTAL_ORDER
 
 ASOF_NEEDS: Final = ("belief_time", "recorded_at", "value", "grid", "quantiles", "unit", "quality")
@@ -35,8 +35,10 @@ def as_of_frame(rows: pl.DataFrame) -> pl.DataFrame:
     needed = [name for name in rows.columns if name in (*ASOF_COLUMNS, *GRID_COLUMNS)]
     if rows["grid"].null_count() == rows.height:
         needed = [name for name in needed if name not in GRID_COLUMNS]
-    ranked = with_key(rows.select(needed).rechunk(), series=True)
-    return unfold(in_order(ranked, ("series", "event_start", "key"))).select(ASOF_COLUMNS)
+    # Each step lets go of the frame before it: a year of everything must not be in memory twice.
+    rows = with_key(rows.select(needed), series=True)
+    rows = into_order(rows, ("series", "event_start", "key"))
+    return unfold(rows).select(ASOF_COLUMNS)
 
 
 def history_frame(rows: pl.DataFrame) -> pl.DataFrame:

@@ -127,15 +127,16 @@ class Reader:
         self, lane: Sequence[Entry], request: Request, wanted: Sequence[str], *, newest: bool
     ) -> Iterator[pl.DataFrame]:
         """Yield the rows of a lane that the request may see; with ``newest``, of each file only its winners."""
-        for chunk in _chunks(lane, request, newest=newest):
-            tests, cut = request.filters(chunk)
-            query = _scan(self.root, chunk)
+        for chunk, cut in _chunks(lane, request, newest=newest):
+            tests = request.filters(chunk, cut=cut)
             if newest and not cut:
                 tests.append(pl.col("newest"))
+            query = _scan(self.root, chunk)
             for test in tests:
                 query = query.filter(test)
-            present = [name for name in ("key", _FILE, *wanted) if name in _columns(chunk)]
-            rows = _with_instants(query.select(present).collect(), chunk)
+            there = _columns(chunk)
+            rows = query.select(name for name in ("key", _FILE, *wanted) if name in there).collect()
+            rows = _with_instants(rows, chunk)
             if request.narrow is not None:
                 rows = request.narrow(rows)
             if newest and cut and not _is_small(chunk[0]):
@@ -157,25 +158,23 @@ def _follows(before: Entry, entry: Entry) -> bool:
     return before.event_max < entry.event_min and before.recorded_at is None and entry.recorded_at is None
 
 
-def _chunks(lane: Sequence[Entry], request: Request, *, newest: bool) -> Iterator[list[Entry]]:
-    """Yield the files of a lane, as many at once as are expected to yield ``CHUNK_ROWS`` rows.
+def _chunks(lane: Sequence[Entry], request: Request, *, newest: bool) -> Iterator[tuple[list[Entry], bool]]:
+    """Yield the files of a lane, as many at once as are expected to yield ``CHUNK_ROWS`` rows, and if cutoffs apply.
 
-    Files in which a cutoff excludes rows are read apart from those in which the rows marked newest are the winners.
+    Files in which a cutoff may exclude rows are read apart from those in which the rows marked newest are the winners.
     """
-    by_cut: dict[bool, list[Entry]] = {}
-    for entry in lane:
-        by_cut.setdefault(request.filters([entry])[1], []).append(entry)
-    for cut, entries in by_cut.items():
+    for cut in (False, True):
         chunk: list[Entry] = []
-        room = CHUNK_ROWS
-        for entry in entries:
+        room = float(CHUNK_ROWS)
+        for entry in (entry for entry in lane if request.cuts(entry) is cut):
             expected = (entry.winners if newest and not cut else entry.rows) * request.series.share_of(entry)
             if chunk and expected > room:
-                yield chunk
-                chunk, room = [], CHUNK_ROWS
+                yield chunk, cut
+                chunk, room = [], float(CHUNK_ROWS)
             chunk.append(entry)
             room -= expected
-        yield chunk
+        if chunk:
+            yield chunk, cut
 
 
 def _columns(entries: Sequence[Entry]) -> list[str]:

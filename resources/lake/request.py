@@ -17,7 +17,7 @@ import polars as pl
 from domain.beliefs import TIME, Cutoffs, cutoff_by_source
 from domain.errors import InputError
 from domain.instants import require_utc
-from resources.lake.files import Entry, micros
+from resources.lake.files import Entry, micros, moment_of
 
 _WILD: Final = re.compile(r"[*?]")
 
@@ -143,15 +143,25 @@ class Request:
         return (
             entry.event_min < micros(self.end)
             and entry.event_max >= micros(self.start)
-            and (not self._limits or entry.belief_min <= micros(max(self._limits)))
+            and (not self._limits or entry.belief_min <= max(self._limits))
             and (self.belief_min is None or entry.belief_max >= micros(self.belief_min))
             and (self.recorded_max is None or entry.recorded_min <= micros(self.recorded_max))
             and (self.series_from is None or entry.series_max >= self.series_from)
             and self.series.may_be_in(entry)
         )
 
-    def filters(self, entries: Sequence[Entry]) -> tuple[list[pl.Expr], bool]:
-        """Return what rows of these files must still satisfy, and whether any of it is a cutoff."""
+    def cuts(self, entry: Entry) -> bool:
+        """Return whether a cutoff may exclude rows of the file that are of the events and series asked for."""
+        return (
+            (bool(self._limits) and entry.belief_max > min(self._limits))
+            or (self.belief_min is not None and entry.belief_min < micros(self.belief_min))
+            or (self.recorded_max is not None and entry.recorded_max > micros(self.recorded_max))
+            or self.belief_among is not None
+            or self.narrow is not None
+        )
+
+    def filters(self, entries: Sequence[Entry], *, cut: bool) -> list[pl.Expr]:
+        """Return what rows of these files must still satisfy; with ``cut``, the cutoffs too."""
         tests: list[pl.Expr] = []
         event = pl.col("event_start")
         if min(entry.event_min for entry in entries) < micros(self.start):
@@ -165,30 +175,28 @@ class Request:
         for name, chosen in (("scenario", self.scenarios), ("source", self.sources)):
             if chosen is not None:
                 tests.append(pl.col(name).is_in(list(chosen)))
-        cutoffs = self._cutoffs(entries)
-        return tests + cutoffs, bool(cutoffs) or self.narrow is not None
+        return tests + self._cutoffs(entries) if cut else tests
 
-    @property
-    def _limits(self) -> list[datetime]:
-        return [] if self.belief_max is None else [self.belief_max, *self.belief_max_of.values()]
+    @cached_property
+    def _limits(self) -> list[int]:
+        """Newest belief times of all sources [microseconds since 1970]."""
+        return [] if self.belief_max is None else [*map(micros, (self.belief_max, *self.belief_max_of.values()))]
 
     def _cutoffs(self, entries: Sequence[Entry]) -> list[pl.Expr]:
         tests: list[pl.Expr] = []
         belief = pl.col("belief_time")
-        newest = max(entry.belief_max for entry in entries)
-        if self._limits and newest > micros(min(self._limits)):
+        if self.belief_max is not None and max(entry.belief_max for entry in entries) > min(self._limits):
             # The constant lets the reader skip row groups; the second test is exact for every source.
-            tests.append(belief <= pl.lit(max(self._limits), TIME))
+            tests.append(belief <= pl.lit(moment_of(max(self._limits)), TIME))
             if self.belief_max_of:
                 limit = pl.lit(self.belief_max, TIME)
                 for source, moment in self.belief_max_of.items():
                     limit = pl.when(pl.col("source") == source).then(pl.lit(moment, TIME)).otherwise(limit)
                 tests.append(belief <= limit)
-        if self.belief_min is not None and min(entry.belief_min for entry in entries) < micros(self.belief_min):
+        if self.belief_min is not None:
             tests.append(belief >= pl.lit(self.belief_min, TIME))
         if self.belief_among is not None:
             tests.append(belief.is_in(self.belief_among.implode()))
-        recorded = max(entry.recorded_max for entry in entries)
-        if self.recorded_max is not None and recorded > micros(self.recorded_max):
+        if self.recorded_max is not None and max(entry.recorded_max for entry in entries) > micros(self.recorded_max):
             tests.append(pl.col("recorded_at") <= pl.lit(self.recorded_max, TIME))
         return tests

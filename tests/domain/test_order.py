@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.order import VOICE, changed, in_order, with_key
+from domain.order import VOICE, changed, in_order, into_order, with_key
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.one_of(
@@ -25,6 +25,7 @@ def test_packed_sorting_agrees_with_sorting_by_columns(rows: list[tuple[int | No
     ).with_row_index("place")
     assert in_order(frame, ["a", "b", "c"]).equals(frame.sort("a", "b", "c", maintain_order=True))
     assert in_order(frame, ["b"]).equals(frame.sort("b", maintain_order=True))
+    assert into_order(frame.clone(), ["a", "b", "c"]).equals(frame.sort("a", "b", "c", maintain_order=True))
 
 
 @given(st.lists(st.tuples(*[st.sampled_from(["x", "y"])] * 3, st.none() | st.integers(0, 2)), max_size=20))
