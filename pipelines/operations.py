@@ -7,6 +7,7 @@ import dagster as dg
 from assets import (
     beliefs,
     dispatch,
+    dispatch_fleet,
     forecasting,
     ingest,
     ingest_ercot,
@@ -22,7 +23,18 @@ from sensors.pool_band import pool_band
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [ingest, ingest_ercot, ingest_live, ingest_others, beliefs, forecasting, dispatch, publish, marts]
+        [
+            ingest,
+            ingest_ercot,
+            ingest_live,
+            ingest_others,
+            beliefs,
+            forecasting,
+            dispatch,
+            dispatch_fleet,
+            publish,
+            marts,
+        ]
     ),
     jobs=JOBS,
     schedules=SCHEDULES,

@@ -20,7 +20,8 @@ from assets.forecasting import PRICES
 from domain.beliefs import Cutoffs, Mode
 from domain.instants import CENTRAL, iso, parse_instant
 from pipelines import wiring
-from resources.decisions import FLEET_PRICE, FORECAST
+from resources.decisions import FORECAST
+from resources.fleet_decisions import FLEET_PRICE
 from resources.lake import Lake
 from resources.pinned import unpin_frame
 from resources.publisher import Version

@@ -1,6 +1,6 @@
 """`tailrace replay`: solve a stored decision again from the lake and say whether it comes out the same.
 
-Put here: finding the decision and showing the difference. Keep out: how it is decided (resources/decisions.py).
+Put here: finding the decision and showing the difference. Keep out: how it is decided (resources/*_decisions.py).
 """
 
 from __future__ import annotations
@@ -51,15 +51,10 @@ def replay(
 def _decide_again(lake: Lake, stored: Version) -> tuple[str, pl.DataFrame]:
     """Return the fingerprint of the inputs and the schedule, both made anew as of the manifest's cutoffs."""
     from domain.beliefs import Cutoffs, Mode
-    from resources.decisions import (
-        decide_fleet,
-        decide_reservoir,
-        fleet_case,
-        published_schedule,
-        reservoir_case,
-    )
+    from resources.fleet_decisions import decide_fleet, fleet_case
     from resources.pinned import PlantFile, unpin_frame
     from resources.planning import PlanningReader
+    from resources.reservoir_decisions import decide_reservoir, published_schedule, reservoir_case
 
     manifest = stored.manifest
     cutoffs = Cutoffs(
