@@ -29,12 +29,14 @@ import pyarrow.parquet as pq
 
 from domain.beliefs import Cutoffs, Mode, canonical
 from resources.clock import SystemClock
-from resources.lake import Lake
+from resources.lake import Lake, compaction
 from resources.lake.reading import Reader
 from resources.lake.request import Request, Series
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
+BETWEEN_FILES = timedelta(days=4)
+"""Moves the week asked for to where it lies in two files of the year: the harder case."""
 SERIES, VINTAGES, HOURS = 240, 24, 168
 HOUR_US = 3_600_000_000
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("15/bin"))
@@ -208,7 +210,7 @@ def load(lake: Lake, weeks: range, server: Postgres | None = None) -> list[float
 
 def ask_both(report: Report, lake: Lake, server: Postgres | None, weeks: int, times: int) -> float:
     """Measure the reads that PostgreSQL can be asked too; return the time of a one-week window [s]."""
-    end, middle = FIRST + weeks * WEEK, FIRST + weeks // 2 * WEEK
+    end, middle = FIRST + weeks * WEEK, FIRST + weeks // 2 * WEEK + BETWEEN_FILES
 
     def pair(start: datetime, stop: datetime, at: datetime, series: int | None = None) -> tuple[float, float | None]:
         pattern = "*" if series is None else f"bench:load:{series:03d}"
@@ -228,7 +230,7 @@ def ask_both(report: Report, lake: Lake, server: Postgres | None, weeks: int, ti
 
 def ask_alone(report: Report, lake: Lake, week_lake: Lake, weeks: int, times: int) -> None:
     """Measure growth, latest, memory and what is skipped."""
-    end, middle = FIRST + weeks * WEEK, FIRST + weeks // 2 * WEEK
+    end, middle = FIRST + weeks * WEEK, FIRST + weeks // 2 * WEEK + BETWEEN_FILES
     small, large = as_of(week_lake, FIRST, FIRST + WEEK, end), as_of(lake, middle, middle + WEEK, end)
     grown, alone = turns(large, small, times)
     report.line(
@@ -281,7 +283,7 @@ def skipped(lake: Lake, middle: datetime) -> str:
     return f"a one-week window opens {len(opened)} of {len(entries)} files and {touched} of {every} row groups"
 
 
-def ask_writes(report: Report, folder: Path, lake: Lake, weeks: int, crowd: int) -> None:
+def ask_writes(report: Report, folder: Path, lake: Lake, weeks: int, *, crowd: int, crowded: bool) -> None:
     """Measure appends on an empty lake and on a full one with many files, and a compaction."""
     rows = week_of_rows(2 * weeks + 4)
     arranged = rows.sort("series_id", "event_start", "belief_time")
@@ -294,6 +296,8 @@ def ask_writes(report: Report, folder: Path, lake: Lake, weeks: int, crowd: int)
         written.append(seconds(lambda: arranged.write_parquet(target, compression="zstd")))
     report.line(f"append of {rows.height:,} new rows against polars writing them", f"{min(empty):.3f} s",
                 f"{min(written):.3f} s", min(empty) / min(written), 4, " x")  # fmt: skip
+    if crowded:
+        compaction.tidy = lambda _: None
     for number in range(crowd):
         lake.append(crumb(number), run_id=f"crumb-{number}", product="bench")
     files = sum(1 for _ in lake.root.rglob("*.parquet"))
@@ -331,6 +335,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="4 weeks instead of 52, no second year, 100 small files")
     parser.add_argument("--no-postgres", action="store_true", help="leave PostgreSQL out")
+    parser.add_argument(
+        "--crowded", action="store_true", help="hold compaction back from the small files: all stay live"
+    )
     parser.add_argument("--times", type=int, default=5, help="turns a question is asked")
     options = parser.parse_args()
     weeks, crowd = (4, 100) if options.small else (52, 10_000)
@@ -370,7 +377,7 @@ def run(report: Report, folder: Path, *, weeks: int, crowd: int, options: argpar
         load(lake, range(weeks, 2 * weeks))
         compacted(report, lake)
         ask_large(report, lake, 2 * weeks, options.times)
-    ask_writes(report, folder, lake, weeks, crowd)
+    ask_writes(report, folder, lake, weeks, crowd=crowd, crowded=options.crowded)
 
 
 def compacted(report: Report, lake: Lake) -> None:
@@ -386,7 +393,7 @@ def compacted(report: Report, lake: Lake) -> None:
 
 def ask_large(report: Report, lake: Lake, weeks: int, times: int) -> None:
     """Measure the reads of 100 M rows, and the bytes they take."""
-    middle = FIRST + weeks // 2 * WEEK
+    middle = FIRST + weeks // 2 * WEEK + BETWEEN_FILES
     one, _ = turns(as_of(lake, middle, middle + WEEK, middle + WEEK), None, times)
     report.line("100 M rows: as of, one week", f"{one:.3f} s", "-", one, 0.15, " s")
     day = {"start": middle, "end": middle + timedelta(days=1)}

@@ -139,7 +139,7 @@ class Crew:
         """Let everyone end what they are doing."""
         (self.folder / "stop").touch()
         for place, process in self.processes.items():
-            if process.wait(timeout=60):
+            if process.wait(timeout=600):
                 text = (self.folder / f"log-{place}").read_text()[-600:]
                 self.failed.append(f"{' '.join(self.roles[place])} ended with {process.returncode}: {text}")
 
@@ -171,6 +171,11 @@ def rehearse(*, seconds: float, kills: int, writers: int, readers: int, seed: in
     crew = Crew(folder, roles)
     for place in range(len(roles)):
         crew.start(place)
+    while not all(noted(folder, writer) for writer in range(writers)):  # a busy machine takes a while to start them
+        time.sleep(0.05)
+        crew.failed += [" ".join(crew.roles[place]) for place, one in crew.processes.items() if one.poll()]
+        if crew.failed:
+            break
     begun = time.monotonic()
     for instant in sorted(draw.uniform(0.1, 1.0) * seconds for _ in range(kills)):
         time.sleep(max(0.0, begun + instant - time.monotonic()))

@@ -223,6 +223,29 @@ def first_knowledge(
     )
 
 
+def retractions(known: pl.DataFrame, said: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
+    """Return the rows that take back what a source once listed and lists no more: null values, quality retracted.
+
+    Only events before the last that the source lists now are taken back: an answer that is empty or ends early says
+    nothing about what lies beyond it.
+
+    Args:
+        known: What is believed of a series of events, as ``Lake.latest`` gives it.
+        said: Canonical rows of the same series: every event that the source lists now.
+        now: When it listed them [UTC].
+    """
+    gone = known.filter(pl.col("value").is_not_null() & (pl.col("event_start") < said["event_start"].max()))
+    gone = gone.join(said.select("event_start"), on="event_start", how="anti")
+    return gone.with_columns(
+        event_end="event_start",
+        belief_time=pl.lit(require_utc(now, what="now"), TIME),
+        belief_basis=pl.lit(Basis.INGEST_TIME.value),
+        value=pl.lit(None, pl.Float64),
+        quality=pl.lit(Quality.RETRACTED.value),
+        quality_detail=pl.lit("the source lists this event no more"),
+    ).select(pl.col(name).cast(dtype) for name, dtype in CANONICAL.items())
+
+
 def merge_spans(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
     """Return half-open spans in order, those that touch or overlap made one.
 

@@ -13,9 +13,10 @@ from typing import Final
 
 import polars as pl
 
-from domain.beliefs import CANONICAL, KEY
+from domain.beliefs import CANONICAL, KEY, Quality
 from domain.errors import FrameError
 from domain.order import changed, in_order, with_key
+from domain.quality import CROSSED
 
 GRID_COLUMNS: Final[dict[str, pl.DataType]] = {"grid": pl.String(), "quantiles": pl.List(pl.Float64())}
 """What a folded row has instead of ``quantile``.
@@ -42,7 +43,8 @@ class Folded:
 
     Attributes:
         beliefs: Columns of ``FOLDED``, those of one voice, event and belief_time in the order given.
-        quantiles_sorted: Distributions whose quantiles fell with rising probability and were put in order.
+        quantiles_sorted: Distributions whose quantiles fell with rising probability and were put in order. They are
+            of quality questionable, unless worse, and their ``quality_detail`` says so.
     """
 
     beliefs: pl.DataFrame
@@ -152,9 +154,22 @@ def _monotone(parts: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     stated = stated.select("row", "belief", "value").with_columns(
         risen=stated.select("belief", "value").sort("belief", "value")["value"]
     )
-    fixed = stated.filter(pl.col("value") != pl.col("risen"))["belief"].n_unique()
+    fixed = stated.filter(pl.col("value") != pl.col("risen"))["belief"].unique()
     parts = parts.join(stated.select("row", "risen"), on="row", how="left", maintain_order="left")
-    return parts.with_columns(value=pl.coalesce("risen", "value")), fixed
+    parts = parts.with_columns(value=pl.coalesce("risen", "value"))
+    return (_flagged(parts, fixed) if fixed.len() else parts), fixed.len()
+
+
+def _flagged(parts: pl.DataFrame, beliefs: pl.Series) -> pl.DataFrame:
+    """Return the rows with those of some beliefs marked as having crossed."""
+    struck = pl.col("belief").is_in(beliefs.implode())
+    usable = pl.col("quality").is_in([Quality.GOOD, Quality.SUBSTITUTED, Quality.ESTIMATED])
+    said = pl.col("quality_detail").str.contains(CROSSED, literal=True).fill_null(value=False)
+    detail = pl.concat_str("quality_detail", pl.lit(CROSSED), separator="; ", ignore_nulls=True)
+    return parts.with_columns(
+        quality=pl.when(struck & usable).then(pl.lit(Quality.QUESTIONABLE.value)).otherwise("quality"),
+        quality_detail=pl.when(struck & ~said).then(detail).otherwise("quality_detail"),
+    )
 
 
 def _joined(parts: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

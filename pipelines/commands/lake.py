@@ -64,7 +64,8 @@ def append(
 
 
 def asof(
-    pattern: Annotated[str, typer.Argument(help="A series id, or a glob with * and ?")],
+    pattern: Annotated[str, typer.Argument(help="A series id, or a glob with * and ?")] = "*",
+    *,
     start: Annotated[str, typer.Option(help="First event_start, ISO-8601 with an offset")],
     end: Annotated[str, typer.Option(help="End of the events, exclusive")],
     at: Annotated[str | None, typer.Option(help="Belief cutoff T, inclusive")] = None,
@@ -74,6 +75,12 @@ def asof(
     ] = None,
     recorded_before: Annotated[
         str | None, typer.Option(help="Recorded cutoff R, inclusive; mode published only, free without it")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only series at a place, such as region=region2; again for another level", metavar="LEVEL=NAME"
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option("--format", help="table, csv or parquet; without it, by the ending of --out")
@@ -95,13 +102,14 @@ def asof(
 
     lake = open_lake()
     first, last = parse_instant(start, what="--start"), parse_instant(end, what="--end")
+    series = _at_places(lake, pattern, where or [])
     if limit is None and after is None:
-        answer, mark = lake.as_of(pattern, start=first, end=last, cutoffs=cutoffs), None
+        answer, mark = lake.as_of(series, start=first, end=last, cutoffs=cutoffs), None
     else:
-        page = lake.page(pattern, start=first, end=last, cutoffs=cutoffs, limit=limit or _TABLE_ROWS, after=after)
+        page = lake.page(series, start=first, end=last, cutoffs=cutoffs, limit=limit or _TABLE_ROWS, after=after)
         answer, mark = page.rows, page.after
     if answer.is_empty():
-        _refuse_unknown(lake, pattern)
+        _refuse_unknown(lake, series)
     _write(_rendered(answer, shape), out)
     if mark:
         typer.echo(f"more rows: --after {mark}", err=True)
@@ -126,13 +134,29 @@ def _format(output: str | None, out: str | None) -> str:
     return shape
 
 
-def _refuse_unknown(lake: Lake, pattern: str) -> None:
-    """Refuse a pattern that no stored series matches; an empty window of a known series is an answer."""
+def _at_places(lake: Lake, pattern: str, where: list[str]) -> str | list[str]:
+    """Return what to read: the pattern, or those of its series that lie at the places asked for."""
+    if not where:
+        return pattern
+    from domain.places import globs
+
+    levels = dict(text.partition("=")[::2] for text in where)
+    there = globs(levels)
+    if pattern == "*":
+        return there
+    wanted = set(lake.series(pattern)) & set(lake.series(there))
+    if not wanted:
+        raise InputError(f"no series matches both {pattern!r} and {', '.join(where)}")
+    return sorted(wanted)
+
+
+def _refuse_unknown(lake: Lake, series: str | list[str]) -> None:
+    """Refuse what no stored series matches; an empty window of a known series is an answer."""
     from difflib import get_close_matches
 
-    if lake.series(pattern):
+    if lake.series(series):
         return
-    known = lake.series()
+    known, pattern = lake.series(), series if isinstance(series, str) else series[0]
     near = get_close_matches(pattern, known, n=_NEAR, cutoff=0.4) or known[:_NEAR]
     there = f"near it: {', '.join(near)}" if near else "the lake holds no series yet"
     raise InputError(f"no series matches {pattern!r}; {there}. tailrace lake status counts them all")
@@ -237,17 +261,18 @@ def gc(
 ) -> None:
     """Remove what config/lake.toml says need not be kept: raw bytes, and files that a compaction replaced.
 
-    Earlier states of the lake can be read as long as the files that were replaced are kept.
+    Earlier states of the lake can be read as long as the files that were replaced are kept. Beliefs, plans and what
+    devices acknowledged are never removed, nor raw bytes that a stored plan names.
     """
     from datetime import timedelta
 
-    from pipelines.wiring import ROOT
-    from resources.lake.retention import Retention
+    from pipelines.wiring import ROOT, settings
+    from resources.lake.retention import Retention, pinned_by
 
     rules = Retention.read(ROOT / "config" / "lake.toml")
     lake = _lake()
     removed = lake.gc(grace=rules.replaced if grace_h is None else timedelta(hours=grace_h))
-    raw = lake.retire_raw(keep=rules.raw)
+    raw = lake.retire_raw(keep=rules.raw, pinned=pinned_by(settings().home / "plans"))
     typer.echo(f"{len(removed):,} replaced file(s) and {raw:,} fetched one(s) removed")
 
 

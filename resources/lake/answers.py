@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from domain.beliefs import ASOF_COLUMNS, KEY
+from domain.beliefs import ASOF_COLUMNS, KEY, TIME
 from domain.distributions import GRID_COLUMNS, unfold
 from domain.order import in_order, into_order, with_key
 from domain.revisions import TOTAL_ORDER
@@ -51,7 +51,7 @@ def difference(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         The key and ``quantile``, then belief_time, value and quality as ``*_before`` and ``*_after``, and ``change``
-        (after minus before, in the series' unit; null where either has no value). Sorted as an as-of answer.
+        (after minus before, in the series' unit; null where either has no value). In no promised order.
     """
     on = [*KEY, "quantile"]
     said = ["belief_time", "value", "quality"]
@@ -70,31 +70,30 @@ def difference(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         pl.col(f"{name}_before").ne_missing(pl.col(f"{name}_after")) for name in ("value", "quality")
     )
     columns = [*on, "unit", *(f"{name}_{side}" for name in said for side in ("before", "after")), "change"]
-    return (
-        pairs.filter(differs)
-        .select(columns)
-        .sort("series_id", "event_start", "source", "scenario", "member", "quantile")
-    )
+    return pairs.filter(differs).select(columns)
 
 
-def known_early_enough(horizon: timedelta, knowable: Knowable | None) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Return a filter that keeps beliefs stated at least ``horizon`` before their event could be known.
+def in_answers_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows sorted as an as-of answer."""
+    return rows.sort("series_id", "event_start", "source", "scenario", "member", "quantile")
+
+
+def known_early_enough(horizon: timedelta, knowable: Knowable | None) -> pl.Expr:
+    """Return True on beliefs stated at least ``horizon`` before their event could be known.
 
     Args:
         horizon: How long before; zero or negative reaches beliefs stated afterwards.
         knowable: When an event can be known; None means when it ends.
     """
+    if knowable is None:
+        return pl.col("belief_time") <= pl.col("event_end") - horizon
 
-    def narrow(rows: pl.DataFrame) -> pl.DataFrame:
-        if knowable is None:
-            return rows.filter(pl.col("belief_time") <= pl.col("event_end") - horizon)
-        events = rows["event_start"].unique().sort()
-        limits = pl.DataFrame({"event_start": events, "limit": knowable(events).cast(events.dtype) - horizon})
-        return rows.join(limits, on="event_start", how="left", maintain_order="left").filter(
-            pl.col("belief_time") <= pl.col("limit")
-        )
+    def known_at(events: pl.Series) -> pl.Series:
+        distinct = events.unique()
+        return events.replace_strict(distinct, knowable(distinct).cast(events.dtype), return_dtype=events.dtype)
 
-    return narrow
+    known = pl.col("event_start").map_batches(known_at, return_dtype=TIME, is_elementwise=True)
+    return pl.col("belief_time") <= known - horizon
 
 
 def window_of(moment: datetime) -> tuple[datetime, datetime]:

@@ -19,7 +19,7 @@ from domain.beliefs import TIME, UNSTAMPED, canonical
 from domain.distributions import FOLDED, fold
 from domain.errors import FrameError
 from domain.instants import require_utc
-from domain.order import in_order, with_key
+from domain.order import changed, in_order, with_key
 from domain.revisions import CONTENT, STORED, TOTAL_ORDER, novel
 from resources.lake.coverage import publications, read_row
 from resources.lake.files import Entry, write_beliefs
@@ -204,7 +204,7 @@ def _new(root: Path, state: State, batch: Batch, now: datetime) -> pl.DataFrame:
 
 
 def _new_history(root: Path, state: State, batch: Batch) -> pl.DataFrame:
-    """Return history rows that are not stored yet. Identical rows of one ``recorded_at`` are one."""
+    """Return history rows that are not stored yet and say something new at their ``recorded_at``."""
     stored = _none()
     if batch.beliefs.height and state.files:
         stored = Reader(root, state.of("beliefs")).rows(_about(batch.beliefs, with_beliefs=True), list(STORED))
@@ -224,7 +224,9 @@ def _new_history(root: Path, state: State, batch: Batch) -> pl.DataFrame:
             f"{torn.height} row(s) give another content to a revision that is already recorded; first: "
             f"{torn.select('series_id', 'event_start', 'belief_time', 'recorded_at', 'rev').row(0, named=True)}"
         )
-    return in_order(both.filter(pl.col("fresh") == 1), TOTAL_ORDER).select("key", *FOLDED, "recorded_at", "rev")
+    # What repeats the revision before it says nothing, here as in any append.
+    news = in_order(both, TOTAL_ORDER).filter(changed(("key", "event_start", "belief_time", *CONTENT)))
+    return news.filter(pl.col("fresh") == 1).select("key", *FOLDED, "recorded_at", "rev")
 
 
 def _none() -> pl.DataFrame:

@@ -26,9 +26,9 @@ from resources.lake.journal import Journal, State
 from resources.lake.reading import Reader
 from resources.lake.request import Request, Series
 
-FILE_ROWS: Final = 650_000
-"""Rows a compacted file aims at. Smaller ones let a short window read less that it does not need, larger ones let a
-long read of one series open fewer files: with five days of 240 hourly series in 24 vintages both stay quick."""
+FILE_ROWS: Final = 1_100_000
+"""Rows of a compacted file, at most or a little more. Smaller ones let a short window read less that it does not need,
+large ones let a long read of one series open fewer: with a week of 240 hourly series in 24 vintages both stay fast."""
 
 SMALL_SHARE: Final = 4
 """A month file is merged with what arrives where it is at most so many times as large; else the new rows wait beside

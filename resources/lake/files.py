@@ -19,6 +19,7 @@ from typing import Any, Final
 import polars as pl
 
 from domain.distributions import stated_numbers
+from domain.order import changed
 from domain.revisions import STORED, last_of
 
 COMPRESSION: Final = "lz4"
@@ -201,5 +202,5 @@ def _ends(rows: pl.DataFrame) -> dict[str, Any]:
     if "grid" in rows.columns:
         numbers = int(rows.select(stated_numbers(pl.col("grid")).sum()).item())
     ends |= {"series_min": series.min(), "series_max": series.max(), "numbers": numbers}
-    voices = rows["key"].n_unique() if "key" in rows.columns else 0
+    voices = int(rows.select(changed(["key"]).sum()).item()) if "key" in rows.columns else 0
     return {**ends, "voices": voices, "winners": int(rows["newest"].sum()) if "newest" in rows.columns else 0}

@@ -12,8 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from domain.beliefs import CANONICAL
+from domain.beliefs import CANONICAL, TIME
 from domain.errors import FrameError, InputError
+from domain.instants import parse_instant
 from domain.series import PlanningSeries
 
 REQUIRED: Final = ("series_id", "event_start", "belief_time", "value")
@@ -24,6 +25,8 @@ SOURCE: Final = "analyst"
 """Whose statement a row is that names no source."""
 
 DIMENSIONLESS: Final = "1"
+
+_TIMES: Final = ("event_start", "event_end", "belief_time", "recorded_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,20 @@ def prepare(
         raise FrameError(f"{what} has series {strange[0]!r}: an id is printable and holds neither * nor ?")
     source = pl.col("source").fill_null(SOURCE) if "source" in rows.columns else pl.lit(SOURCE)
     unit = pl.col("unit") if "unit" in rows.columns else pl.lit(None, pl.String)
-    rows = rows.with_columns(source=source, unit=unit)
+    rows = _with_read_times(rows.with_columns(source=source, unit=unit), what)
     return _with_units(rows, units, what)
+
+
+def _with_read_times(rows: pl.DataFrame, what: str) -> pl.DataFrame:
+    """Return the rows with times that are text, as in a CSV file, read; text without an offset is refused."""
+    for name in _TIMES:
+        if name not in rows.columns or rows.schema[name] != pl.String:
+            continue
+        texts = rows[name].drop_nulls().unique()
+        moments = [parse_instant(text, what=f"{name} in {what}") for text in texts]
+        read = pl.col(name).replace_strict(texts, pl.Series(moments, dtype=TIME), default=None, return_dtype=TIME)
+        rows = rows.with_columns(read.alias(name))
+    return rows
 
 
 def _refuse_columns(rows: pl.DataFrame, *, is_history: bool, what: str) -> None:

@@ -6,14 +6,17 @@ Put here: which files are opened, in which groups, and the winners among their r
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from domain.beliefs import TIME
 from domain.order import VOICE
@@ -23,6 +26,9 @@ from resources.lake.request import Request, Series
 
 CHUNK_ROWS: Final = 2_200_000
 """Rows read at once: bounds the memory of a read over many files at about 300 MB beside its result."""
+
+SPAN_ROWS: Final = 250_000
+"""Winners that a read which keeps few of them looks at together."""
 
 SMALL_ROWS: Final = 100_000
 """Landing files below this are scanned together: opening a scan costs more than reading one of them."""
@@ -60,22 +66,50 @@ class Reader:
         parts = [part for lane in self._lanes(request) for part in self._parts(lane, request, wanted, newest=False)]
         return pl.concat(parts) if parts else _nothing(wanted)
 
+    def spans(self, request: Request) -> list[tuple[datetime, datetime]]:
+        """Return the window of a request in parts, of which each has some ``SPAN_ROWS`` winners by the files' count."""
+        needed = [entry for entry in self.entries if request.needs(entry)]
+        count = math.ceil(sum(entry.winners for entry in needed) / SPAN_ROWS)
+        if count < 2:  # noqa: PLR2004 - one part is the window
+            return [(request.start, request.end)]
+        first = max(request.start, moment_of(min(entry.event_min for entry in needed)))
+        last = min(request.end, moment_of(max(entry.event_max for entry in needed)))
+        cuts = [first + (last - first) * number / count for number in range(1, count)]
+        return list(pairwise([request.start, *cuts, request.end]))
+
+    def reaches(self, request: Request) -> Iterator[str]:
+        """Yield further and further series up to which to read for the beginning of an answer.
+
+        They are those at which row groups end, so that a reader skips what lies beyond.
+        """
+        start = request.series_from or ""
+        needed = [entry for entry in self.entries if request.needs(entry) and not _is_small(entry)]
+        ends = sorted({end for entry in needed for end in _group_ends(self.root / entry.path) if end >= start})
+        reach = 1
+        while reach < len(ends):
+            yield ends[reach - 1]
+            reach *= 2
+
     def slices(self, start: datetime, end: datetime, size: int) -> Iterator[tuple[datetime, datetime]]:
-        """Yield spans from ``start`` to ``end``, cut where UTC days begin, that hold about ``size`` rows each."""
-        count = 0
+        """Yield spans from ``start`` to ``end``, cut where UTC days begin: as few as can, about equal."""
         if sum(entry.rows for entry in self.entries) > size:
             event = pl.col("event_start")
             within = (event >= pl.lit(start, TIME)) & (event < pl.lit(end, TIME))
             days = self._counted(event.dt.truncate("1d"), within)
+            fair = days.total() / max(1, math.ceil(days.total() / size))
+            behind, cuts = 0, 0
             for (day,), rows in sorted(days.items()):
-                if count and count + rows > size:
+                if behind and behind + rows / 2 > (cuts + 1) * fair:
                     yield start, day
-                    start, count = day, 0
-                count += rows
+                    start, cuts = day, cuts + 1
+                behind += rows
         yield start, end
 
     def months(self) -> list[str]:
         """Return the months that have events, such as ``2026-11``."""
+        ends = {f"{moment_of(end):%Y-%m}" for entry in self.entries for end in (entry.event_min, entry.event_max)}
+        if len(ends) == 1:  # nothing to look up in the files
+            return list(ends)
         return sorted(month for (month,) in self._counted(pl.col("event_start").dt.strftime("%Y-%m"), pl.lit(True)))
 
     def _counted(self, by: pl.Expr, within: pl.Expr) -> Counter[tuple[Any, ...]]:
@@ -131,15 +165,19 @@ class Reader:
             tests = request.filters(chunk, cut=cut)
             if newest and not cut:
                 tests.append(pl.col("newest"))
+            if request.narrow is not None:
+                tests.append(request.narrow)
             query = _scan(self.root, chunk)
             for test in tests:
                 query = query.filter(test)
+            ranked = newest and cut and not _is_small(chunk[0])
             there = _columns(chunk)
-            rows = query.select(name for name in ("key", _FILE, *wanted) if name in there).collect()
+            needed = [*(["key"] if ranked else []), *([_FILE] if len(chunk) > 1 else []), *wanted]
+            # Inside the query: a column added to what it returns would have all its chunks copied into one.
+            one_instant = [_recorded_at(chunk[0])] if len(chunk) == 1 and _FILE in there else []
+            rows = query.select(*(name for name in needed if name in there), *one_instant).collect()
             rows = _with_instants(rows, chunk)
-            if request.narrow is not None:
-                rows = request.narrow(rows)
-            if newest and cut and not _is_small(chunk[0]):
+            if ranked:
                 rows = rows.filter(last_of(("key", "event_start")))
             yield _complete(rows, wanted)
 
@@ -177,6 +215,16 @@ def _chunks(lane: Sequence[Entry], request: Request, *, newest: bool) -> Iterato
             yield chunk, cut
 
 
+def _group_ends(path: Path) -> Iterator[str]:
+    """Yield the last series of each row group."""
+    footer = pq.read_metadata(path)
+    column = footer.schema.to_arrow_schema().get_field_index("series_id")
+    for number in range(footer.num_row_groups):
+        bounds = footer.row_group(number).column(column).statistics
+        if bounds is not None and bounds.has_min_max:
+            yield bounds.max
+
+
 def _columns(entries: Sequence[Entry]) -> list[str]:
     """Return the columns a scan of these files has; a column that none of them holds is not asked for."""
     absent = set(OPTIONAL) - {name for entry in entries for name in entry.columns}
@@ -195,13 +243,17 @@ def _scan(root: Path, entries: Sequence[Entry]) -> pl.LazyFrame:
     )
 
 
+def _recorded_at(entry: Entry) -> pl.Expr:
+    return pl.lit(moment_of(entry.recorded_at or 0), TIME).alias("recorded_at")
+
+
 def _with_instants(rows: pl.DataFrame, entries: Sequence[Entry]) -> pl.DataFrame:
-    """Return rows of files that have one recorded_at each with that column."""
-    if _FILE not in rows.columns:
+    """Return rows of several files that have one recorded_at each with that column."""
+    if _FILE not in rows.columns or "recorded_at" in rows.columns:
         return rows
     instants = {entry.path: moment_of(entry.recorded_at or 0) for entry in entries}
-    if len(instants) == 1 or rows.is_empty():
-        return rows.with_columns(recorded_at=pl.lit(next(iter(instants.values())), TIME))
+    if rows.is_empty():
+        return rows.with_columns(_recorded_at(entries[0]))
     names = rows[_FILE].unique()
     known = pl.Series([instants[name[-len(entries[0].path) :]] for name in names], dtype=TIME)
     return rows.with_columns(recorded_at=pl.col(_FILE).replace_strict(names, known, return_dtype=TIME))

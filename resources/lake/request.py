@@ -6,7 +6,7 @@ Put here: which series, events, beliefs and cutoffs a read names. Keep out: open
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -107,7 +107,8 @@ class Request:
         scenarios: Only these; None means all.
         sources: Only these; None means all.
         series_from: Only series at or after this one in order; None means all.
-        narrow: A last filter on the rows of a file, for rules that are no constant.
+        series_until: Only series at or before this one in order; None means all.
+        narrow: A last test of rows, for rules that are no constant.
     """
 
     series: Series
@@ -121,7 +122,8 @@ class Request:
     scenarios: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
     series_from: str | None = None
-    narrow: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    series_until: str | None = None
+    narrow: pl.Expr | None = None
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
@@ -147,6 +149,7 @@ class Request:
             and (self.belief_min is None or entry.belief_max >= micros(self.belief_min))
             and (self.recorded_max is None or entry.recorded_min <= micros(self.recorded_max))
             and (self.series_from is None or entry.series_max >= self.series_from)
+            and (self.series_until is None or entry.series_min <= self.series_until)
             and self.series.may_be_in(entry)
         )
 
@@ -172,6 +175,8 @@ class Request:
             tests.append(self.series.expression)
         if self.series_from is not None:
             tests.append(pl.col("series_id") >= self.series_from)
+        if self.series_until is not None:
+            tests.append(pl.col("series_id") <= self.series_until)
         for name, chosen in (("scenario", self.scenarios), ("source", self.sources)):
             if chosen is not None:
                 tests.append(pl.col(name).is_in(list(chosen)))

@@ -1,11 +1,14 @@
-"""Retention: how long each dataset of the lake is kept, from ``config/lake.toml``.
+"""Retention: how long each dataset is kept, from ``config/lake.toml``.
 
-Put here: the rules and what they remove of the raw bytes. Keep out: files that a compaction replaced (upkeep.py).
+Put here: the rules, what they remove of the raw bytes, and what a decision holds. Keep out: files that a compaction
+replaced (upkeep.py).
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +19,9 @@ import polars as pl
 from domain.errors import ConfigError
 from resources.lake.raw import RawStore
 
-_FOR_EVER: Final = ("beliefs", "coverage")
+_FOR_EVER: Final = ("beliefs", "coverage", "plans", "execution_log")
 _SPANS: Final = {"raw_days": timedelta(days=1), "replaced_h": timedelta(hours=1)}
+_SHA256: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +56,26 @@ class Retention:
         return cls(raw=_span(path, rules, "raw_days"), replaced=_span(path, rules, "replaced_h"))
 
 
-def retire_raw(store: RawStore, *, keep: timedelta, now: datetime) -> int:
-    """Remove bytes whose last fetch is longer ago than ``keep``; their fetches stay listed. Return how many."""
+def retire_raw(store: RawStore, *, keep: timedelta, pinned: Collection[str], now: datetime) -> int:
+    """Remove bytes whose last fetch is longer ago than ``keep``, and return how many.
+
+    Fetches stay listed. What is in ``pinned`` stays, however old.
+    """
     last = store.fetches().group_by("sha256").agg(pl.col("fetched_at").max())
     old = last.filter(pl.col("fetched_at") < now - keep)["sha256"]
-    return sum(store.remove(sha256) for sha256 in old)
+    return sum(store.remove(sha256) for sha256 in old if sha256 not in pinned)
+
+
+def pinned_by(plans: Path) -> set[str]:
+    """Return every hash that the manifest of a stored plan names: bytes without which it cannot be replayed.
+
+    A manifest names other hashes too, such as those of its own files; holding more than it takes does no harm.
+
+    Args:
+        plans: The folder of published plans; it may be absent.
+    """
+    texts = (path.read_text(encoding="utf-8") for path in plans.glob("*/*/v*/manifest.json"))
+    return {sha256 for text in texts for sha256 in _SHA256.findall(text)}
 
 
 def _span(path: Path, rules: dict[str, Any], name: str) -> timedelta:

@@ -5,8 +5,9 @@ Put here: the one class that the rest of the platform calls. Keep out: how it do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -143,8 +144,15 @@ class Lake(Kept):
         """
         place = Place.begin(cutoffs, self.pin()) if after is None else Place.read(after)
         request = self._request(pattern, start, end, None, None).within(place.held(cutoffs), self.latency)
-        rows = self._reader(self._state(place.recorded_before)).winners(place.onward(request), answers.ASOF_NEEDS)
-        return place.cut(answers.as_of_frame(rows), limit)
+        request, reader = place.onward(request), self._reader(self._state(place.recorded_before))
+
+        def cut(until: str | None) -> Page:
+            rows = reader.winners(replace(request, series_until=until), answers.ASOF_NEEDS)
+            return place.cut(answers.as_of_frame(rows), limit)
+
+        # A page of a long answer needs its first series only; one that is not filled by them needs more.
+        pages = (cut(until) for until in reader.reaches(request))
+        return next((page for page in pages if page.after), None) or cut(None)
 
     def latest(
         self,
@@ -174,8 +182,18 @@ class Lake(Kept):
         self, pattern: str | Sequence[str], *, start: datetime, end: datetime, before: Cutoffs, after: Cutoffs
     ) -> pl.DataFrame:
         """Return what changed between two cutoffs, and by how much; see `answers.difference` for the columns."""
-        first = self.as_of(pattern, start=start, end=end, cutoffs=before)
-        return answers.difference(first, self.as_of(pattern, start=start, end=end, cutoffs=after))
+        request = self._request(pattern, start, end, None, None)
+        sides = [(cutoffs, self._reader(self._state(cutoffs.recorded_before))) for cutoffs in (before, after)]
+        parts = []
+        # Span by span: only what differs is kept, and both answers to a long question would not fit beside each other.
+        for first, last in max((reader.spans(request) for _, reader in sides), key=len):
+            part = replace(request, start=first, end=last)
+            told = [
+                answers.as_of_frame(reader.winners(part.within(cutoffs, self.latency), answers.ASOF_NEEDS))
+                for cutoffs, reader in sides
+            ]
+            parts.append(answers.difference(*told))
+        return answers.in_answers_order(pl.concat(parts))
 
     def horizon_slice(
         self,
@@ -205,7 +223,7 @@ class Lake(Kept):
             recorded_max=recorded_before,
             narrow=answers.known_early_enough(horizon, knowledge),
         )
-        rows = self._reader(self._state(recorded_before)).winners(request, [*answers.ASOF_NEEDS, "event_end"])
+        rows = self._reader(self._state(recorded_before)).winners(request, answers.ASOF_NEEDS)
         return answers.as_of_frame(rows)
 
     def coverage(
@@ -264,9 +282,14 @@ class Lake(Kept):
         """
         return self.raw.get(sha256)
 
-    def retire_raw(self, *, keep: timedelta) -> int:
-        """Remove raw bytes whose last fetch is longer ago than ``keep``; return how many. Fetches stay listed."""
-        return retention.retire_raw(self.raw, keep=keep, now=self.now())
+    def retire_raw(self, *, keep: timedelta, pinned: Collection[str] = ()) -> int:
+        """Remove raw bytes whose last fetch is longer ago than ``keep``; return how many. Fetches stay listed.
+
+        Args:
+            keep: From the last fetch on.
+            pinned: Hashes that stay, however old: what decisions rest on (`retention.pinned_by`).
+        """
+        return retention.retire_raw(self.raw, keep=keep, pinned=pinned, now=self.now())
 
     def snapshot(self, sequence: int) -> Lake:
         """Return the lake as it was after one commit, for reading.

@@ -32,6 +32,9 @@ from resources.lake.request import Request, Series
 STRAY_AGE: Final = timedelta(minutes=15)
 """Age from which a file that nobody ever named was left by a killed writer: one at work commits within seconds."""
 
+EXECUTIONS: Final = "execution_log"
+"""Folder of the execution log, whose day files are replaced whole (resources/execution_log.py)."""
+
 EXPORT_COLUMNS: Final = (*CANONICAL, "recorded_at", "rev")
 """Columns of an export: `tailrace append --backfill` reads them back."""
 
@@ -126,16 +129,17 @@ def collect_garbage(journal: Journal, *, grace: timedelta) -> list[str]:
 
 
 def copy(journal: Journal, target: Path) -> int:
-    """Make ``target`` a lake with this one's newest state and raw bytes; return how many files were copied.
+    """Make ``target`` a lake with this one's newest state, raw bytes and execution log; return the files copied.
 
-    What is there already is not copied again: files never change. Writers need not stop.
+    What is there already is not copied again. Writers need not stop.
 
     Raises:
         LakeError: A file here is not what the journal says.
     """
     state = journal.state()
     count = sum(_copy_checked(journal.root / entry.path, target / entry.path, entry) for entry in state.files)
-    count += _copy_raw(journal.root / "raw", target / "raw")
+    count += _copy_tree(journal.root / "raw", target / "raw")
+    count += _copy_tree(journal.root / EXECUTIONS, target / EXECUTIONS)
     files = state.files
     if state.coverage:
         make_folder(target)
@@ -203,13 +207,15 @@ def _copy_checked(source: Path, target: Path, entry: Entry) -> bool:
     return True
 
 
-def _copy_raw(source: Path, target: Path) -> int:
+def _copy_tree(source: Path, target: Path) -> int:
+    """Copy the files that the target lacks or has as they were before."""
     count = 0
     for path in sorted(source.rglob("*")):
         there = target / path.relative_to(source)
         if not path.is_file() or path.name.startswith("."):
             continue
-        if there.exists() and there.stat().st_size == path.stat().st_size:
+        same_size = there.exists() and there.stat().st_size == path.stat().st_size
+        if same_size and _changed(there) >= _changed(path):
             continue
         _copy(path, there)
         count += 1

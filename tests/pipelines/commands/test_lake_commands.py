@@ -11,10 +11,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from domain.beliefs import ASOF_COLUMNS
 from domain.errors import FrameError, InputError, LakeError, TailraceError, TimeError
 from pipelines import wiring
+from pipelines.cli import app
 from pipelines.commands import lake
 from pipelines.commands.seed import seed
 from pipelines.wiring import open_lake
@@ -59,10 +61,48 @@ def asof(home: Path) -> Callable[..., pl.DataFrame]:
     return ask
 
 
-def test_the_example_of_two_views_answers_as_of_any_minute(home: Path, asof: Callable[..., pl.DataFrame]) -> None:
-    append(home, seed_row(100.0, 9), seed_row(99.0, 10))
-    told = [asof(at=f"2026-11-20T{at}Z")["value"].to_list() for at in ("08:59", "09:00", "09:30", "10:00")]
-    assert told == [[], [100.0], [100.0], [99.0]]
+def test_the_example_of_two_views_answers_as_of_any_minute(home: Path) -> None:
+    rows = [
+        {name: value for name, value in seed_row(*said).items() if name != "source"}
+        for said in ((100.0, 9), (99.0, 10))
+    ]
+    pl.DataFrame(rows).write_parquet(home / "rows.parquet")
+    command = CliRunner()
+    done = command.invoke(app, ["append", str(home / "rows.parquet")])
+    assert (done.exit_code, done.stdout.partition(",")[0]) == (0, "2 rows: 2 new")
+    told = {}
+    for at in ("08:59", "09:00", "09:30", "10:00"):
+        ask = ["asof", "grid1:node1", "--start", WINDOW["start"], "--end", WINDOW["end"], "--mode", "published"]
+        done = command.invoke(app, [*ask, "--at", f"2026-11-20T{at}Z", "--format", "csv", "--out", "-"])
+        told[at] = pl.read_csv(done.stdout_bytes)["value"].to_list()
+    assert told == {"08:59": [], "09:00": [100.0], "09:30": [100.0], "10:00": [99.0]}
+
+
+def test_rows_may_come_as_text(home: Path, asof: Callable[..., pl.DataFrame]) -> None:
+    path = home / "rows.csv"
+    head = "series_id,event_start,event_end,belief_time,value,unit,quality,member\n"
+    path.write_text(
+        f"{head}a:x,2026-11-20T23:00Z,2026-11-21T00:00Z,2026-11-20T03:00:00-06:00,1.5,MW,,3\n"
+        "a:y,2026-11-20T23:00Z,,2026-11-20 09:00:00.000001+00:00,,MW,retracted,\n"
+    )
+    lake.append(path)
+    answer = asof()
+    assert answer.select("series_id", "belief_time", "value", "quality", "member").rows() == [
+        ("a:x", hour(9), 1.5, "good", 3),
+        ("a:y", hour(9) + timedelta(microseconds=1), None, "retracted", None),
+    ]
+    path.write_text(f"{head}a:x,2026-11-20T23:00,,2026-11-20T03:00Z,1.5,MW,,\n")
+    with pytest.raises(TimeError, match=r"event_start in rows.csv .* has no zone"):
+        lake.append(path)
+
+
+def test_crossing_quantiles_are_sorted_counted_and_marked(
+    home: Path, asof: Callable[..., pl.DataFrame], capfd: pytest.CaptureFixture[str]
+) -> None:
+    append(home, *(seed_row(value, 9, quantile=q) for q, value in ((0.9, 3.0), (0.1, 5.0), (0.5, 4.0))))
+    assert "1 distribution(s) put in order" in capfd.readouterr().out
+    told = asof().select("quantile", "value", "quality").rows()
+    assert told == [(0.1, 3.0, "questionable"), (0.5, 4.0, "questionable"), (0.9, 5.0, "questionable")]
 
 
 def test_the_answer_has_the_columns_of_the_contract(home: Path, asof: Callable[..., pl.DataFrame]) -> None:
@@ -207,6 +247,19 @@ def test_the_example_grid_is_read_at_any_level(
     assert "108,864 new" in first
     assert second.endswith(" 0 new")
     assert [asof(pattern)["series_id"].n_unique() for pattern in ("*", "grid1:*", "grid1:region2:*")] == [27, 9, 3]
+    at_places = [
+        asof("*", where=[*where])["series_id"].unique().to_list()
+        for where in (("region=region3",), ("node=node1", "grid=grid2"))
+    ]
+    assert [len(found) for found in at_places] == [9, 3]
+    assert sorted(at_places[1]) == [f"grid2:region{n}:node1" for n in (1, 2, 3)]
+    assert asof("*:node1", where=["region=region3"])["series_id"].n_unique() == 3
+    for where, said in (
+        ("street=7", "no series lies at street=7; levels: grid, region"),
+        ("grid=gridx", "no series matches"),
+    ):
+        with pytest.raises(InputError, match=said):
+            asof(where=[where])
     before, after = (asof("grid2:region2:node2", at=f"2026-11-20T0{at}:00Z") for at in (5, 6))
     # Both views know every hour of the day; at 06:00 the hours from 07:00 on had been stated again.
     assert (before.height, after.height) == (24, 24)

@@ -70,13 +70,14 @@ def statements(rows: list[Row]) -> list[Statement]:
         first = group[0]
         pairs = list(dict.fromkeys((row["quantile"], row["value"]) for row in group))
         numbers = monotone(pairs)
+        crossed = set(numbers) != set(pairs) and first["quality"] in ("good", "substituted", "estimated")
         found.append(
             Statement(
                 *(first[name] for name in ("series_id", "event_start", "source", "scenario", "member", "belief_time")),
                 first["event_end"],
                 first["belief_basis"],
                 first["unit"],
-                first["quality"],
+                "questionable" if crossed else first["quality"],
                 numbers,
             )
         )

@@ -133,6 +133,16 @@ def test_history_comes_with_its_own_records(world: World) -> None:
     assert told.select("value", "rev").rows() == [(1.0, 0), (2.0, 1)]
 
 
+def test_history_that_repeats_itself_is_known_since_it_was_first_recorded(world: World) -> None:
+    rows = frame(
+        *(belief(value, 9, recorded_at=hour(at)) for value, at in ((1.0, 10), (1.0, 11), (2.0, 11.5), (1.0, 12)))
+    )
+    done = world.lake.append_history(rows, run_id="run", product="old")
+    assert (done.rows_added, done.rows_unchanged) == (3, 1)
+    told = world.lake.history("grid1:node1", event_start=hour(23)).select("value", "recorded_at").rows()
+    assert told == [(1.0, hour(10)), (2.0, hour(11.5)), (1.0, hour(12))]
+
+
 def test_history_keeps_the_revisions_it_is_given(world: World) -> None:
     rows = frame(
         belief(1.0, 9, recorded_at=hour(10), rev=3),

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from domain.errors import ConfigError, InputError, LakeError
-from resources.lake.retention import Retention
-from tests.resources.lake.rows import World, hour
+from resources.lake.retention import Retention, pinned_by
+from tests.resources.lake.rows import World, belief, hour
+
+FOR_EVER = "".join(f"{name} = 'forever'\n" for name in ("beliefs", "coverage", "plans", "execution_log"))
 
 
 @pytest.fixture
@@ -66,6 +68,32 @@ def test_bytes_are_kept_from_their_last_fetch_on(world: World) -> None:
     assert world.lake.raw.fetches().height == 3
 
 
+def test_what_a_plan_was_made_from_outlives_every_rule(tmp_path: Path, world: World) -> None:
+    pinned, loose = (
+        world.lake.put_raw(content, source="config", name="plant", fetched_at=hour(0)) for content in (b"a", b"b")
+    )
+    manifest = tmp_path / "plans" / "fleet" / "20261121T1530Z" / "v1" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(f'{{"pins": {{"plant": "{pinned}"}}}}')
+    assert pinned_by(tmp_path / "plans") == {pinned}
+    assert pinned_by(tmp_path / "no-plans-yet") == set()
+    assert world.lake.retire_raw(keep=timedelta(0), pinned=pinned_by(tmp_path / "plans")) == 1
+    assert world.lake.get_raw(pinned) == b"a"
+    log = world.lake.root / "execution_log" / "2020-01-01.parquet"
+    log.parent.mkdir()
+    log.write_bytes(b"what devices acknowledged")
+    world.append(belief(1.0, 9))
+    world.lake.compact()
+    world.lake.gc(grace=timedelta(0))
+    assert (log.exists(), manifest.exists(), world.published(12)) == (True, True, [1.0])
+    world.lake.backup(tmp_path / "copy")
+    log.write_bytes(b"what devices have acknowl")  # the day is written again, as long as before
+    world.lake.backup(tmp_path / "copy")
+    assert (tmp_path / "copy" / "execution_log" / log.name).read_bytes() == log.read_bytes()
+    with pytest.raises(LakeError, match="retention"):
+        world.lake.get_raw(loose)
+
+
 def test_the_retention_rules_of_the_project_can_be_read() -> None:
     rules = Retention.read(Path(__file__).parents[3] / "config" / "lake.toml")
     assert (rules.raw, rules.replaced) == (timedelta(days=400), timedelta(hours=24))
@@ -76,7 +104,8 @@ def test_the_retention_rules_of_the_project_can_be_read() -> None:
     [
         ("", "no readable"),
         ("[retention]\nbeliefs = 30\ncoverage = 'forever'", 'must be "forever"'),
-        ("[retention]\nbeliefs = 'forever'\ncoverage = 'forever'\nraw_days = -1\nreplaced_h = 1", "0 or more"),
+        (f"[retention]\n{FOR_EVER}raw_days = -1\nreplaced_h = 1", "0 or more"),
+        (f"[retention]\n{FOR_EVER}raw_days = 1".replace("plans = 'forever'", "plans = 400"), "plans = 400"),
         ("[retention]\nbelief = 'forever'", "unknown rule"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ from domain.beliefs import ASOF_COLUMNS, Cutoffs, Mode
 from domain.errors import InputError
 from domain.instants import CENTRAL
 from domain.knowledge import GateClosure
+from resources.lake import files, reading
 from tests.resources.lake.rows import DAY, NEXT, World, belief, frame, hour
 
 
@@ -130,11 +132,13 @@ def test_history_tells_every_belief_of_an_event_oldest_first(world: World) -> No
     assert told.select("value", "rev").rows() == [(100.0, 0), (99.0, 0), (98.0, 1)]
 
 
-def test_a_difference_says_what_changed_and_by_how_much(world: World) -> None:
+def test_a_difference_says_what_changed_and_by_how_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.append(belief(100.0, 9), belief(99.0, 10), belief(5.0, 9, event_start=hour(22)))
     world.append(belief(5.0, 10, event_start=hour(22)), belief(1.0, 10, event_start=hour(21)))
     before, after = (Cutoffs(at=hour(at), mode=Mode.PUBLISHED) for at in (9, 10))
     told = world.lake.diff("*", start=DAY, end=NEXT, before=before, after=after)
+    monkeypatch.setattr(reading, "SPAN_ROWS", 1)
+    assert world.lake.diff("*", start=DAY, end=NEXT, before=before, after=after).equals(told)
     # 22:00 was stated again with the same value: no change. 21:00 is new. 23:00 fell from 100 to 99 kW.
     assert told.select("event_start", "value_before", "value_after", "change").rows() == [
         (hour(21), None, 1.0, None),
@@ -207,6 +211,32 @@ def test_pages_are_one_answer_whatever_is_appended_between_them(world: World) ->
         pages.append(world.lake.page("*", **ask, limit=4, after=pages[-1].after))
     assert [page.rows.height for page in pages] == [4, 4, 4, 3]
     assert pl.concat([page.rows for page in pages]).equals(whole)
+
+
+def test_a_page_reads_no_further_than_it_must(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "ROW_GROUP", 10)
+    world.append(
+        *(belief(float(n), 9, series_id=f"s:{s:02d}", event_start=hour(n)) for s in range(40) for n in range(5))
+    )
+    world.lake.compact()
+    ask = {"start": DAY, "end": NEXT, "cutoffs": Cutoffs(at=hour(12), mode=Mode.PUBLISHED)}
+    read: list[int] = []
+    winners = reading.Reader.winners
+
+    def counted(*of: Any, **how: Any) -> pl.DataFrame:  # noqa: ANN401 - whatever a read takes
+        rows = winners(*of, **how)
+        read.append(rows.height)
+        return rows
+
+    monkeypatch.setattr(reading.Reader, "winners", counted)
+    page = world.lake.page("*", **ask, limit=25)
+    assert page.rows.height == 25
+    # Two series a row group: up to the first 2, 4 and then 8 series.
+    assert read == [10, 20, 40]
+    pages = [page]
+    while pages[-1].after:
+        pages.append(world.lake.page("*", **ask, limit=25, after=pages[-1].after))
+    assert pl.concat([page.rows for page in pages]).equals(world.lake.as_of("*", **ask))
 
 
 def test_a_mark_that_is_none_of_ours_is_refused(world: World) -> None:
