@@ -4,7 +4,7 @@ Put here: what prints a ratio against a peer measured beside it. Keep out: claim
 
 Run: ``python benchmarks/fleet.py``; ``--full`` adds the peers that take minutes (10,000 devices as one linear
 programme) and the large fleets. Peers are timed on a sample of devices where they solve device by device, and scaled.
-Times are wall times on a machine that may be shared: quote ratios, not seconds.
+Times are wall times; beside long runs stand processor seconds, which a shared machine distorts less: quote ratios.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import highspy
@@ -31,7 +32,7 @@ from solvers.fleet import plan_fleet
 from solvers.fleet.instance import Fleet, lay_out
 from solvers.fleet.response import best_response, market_signal, response_in_sum
 
-MOST_SECONDS = 300.0
+MOST_SECONDS = 1200.0
 Peer = Callable[[int], float]
 
 
@@ -210,32 +211,36 @@ def together(count: int, feeders: int, intervals: int, gap: float, *, peer: bool
         "event_start", up_reserve_kw=pl.when(evening).then(0.45 * power).otherwise(0.08 * power), duration_h=pl.lit(0.5)
     )
     plan_fleet(devices.head(200), frame, feeders=limits, reserve=reserve)
-    began = perf_counter()
+    began, busy = perf_counter(), process_time()
     plan = plan_fleet(devices, frame, feeders=limits, reserve=reserve, gap=gap)
-    taken = perf_counter() - began
+    taken, busy = perf_counter() - began, process_time() - busy
     broken = check_schedule(devices, frame, plan.schedule)
     missed = check_coupling(devices, frame, plan.schedule, feeders=limits, reserve=reserve)
     print(
-        f"{count:,} x {intervals}, {feeders} feeders + reserve: {taken:.2f} s, certified gap {plan.report['gap']:.1e},"
-        f" {plan.report['iterations']} rounds, faults {len(broken)}, limits missed {missed.height}"
+        f"{count:,} x {intervals}, {feeders} feeders + reserve: {taken:.2f} s ({busy:.2f} s of processor), certified"
+        f" gap {plan.report['gap']:.1e}, {plan.report['iterations']} rounds, faults {len(broken)}, limits missed"
+        f" {missed.height}"
     )
     if peer:
-        began = perf_counter()
-        optimum = whole_programme(devices, grid.usd_mwh, grid.hours, limits, reserve)
-        solved = perf_counter() - began
-        if optimum is None:
-            print(f"  HiGHS, one linear programme: not done in {solved:.0f} s; more than {solved / taken:.0f} x")
-            return
-        off = (plan.report["objective_usd"] - optimum) / abs(optimum)
-        print(f"  HiGHS, one linear programme: {solved:.1f} s; {solved / taken:.1f} x; true gap {off:.1e}")
+        began, worked = perf_counter(), process_time()
+        optimum, state = whole_programme(devices, grid.usd_mwh, grid.hours, limits, reserve)
+        solved, worked = perf_counter() - began, process_time() - worked
+        least = "" if optimum is not None else "at least "
+        print(
+            f"  HiGHS, one linear programme: {state} after {solved:.0f} s ({worked:.0f} s of processor):"
+            f" {least}{solved / taken:.0f} x the time, {worked / busy:.0f} x the work"
+        )
+        if optimum is not None:
+            print(f"  true gap {(plan.report['objective_usd'] - optimum) / abs(optimum):.1e}")
 
 
 def whole_programme(  # noqa: PLR0915 - one programme, row block by row block
     devices: pl.DataFrame, usd_mwh: np.ndarray, hours: float, limits: pl.DataFrame, reserve: pl.DataFrame
-) -> float | None:
-    """Solve the fleet as one linear programme, arrays straight into HiGHS (its dual simplex); return the cost.
+) -> tuple[float | None, str]:
+    """Solve the fleet as one linear programme, arrays straight into HiGHS; return the cost and the state it ended in.
 
-    None where it takes longer than MOST_SECONDS.
+    Its dual simplex with presolve; its primal simplex takes eleven times as long on 1,000 devices. The cost is None
+    where MOST_SECONDS do not suffice.
 
     Columns: charge, discharge, soc and least soc of each device and interval; then what is missing of each limit.
     """
@@ -314,8 +319,34 @@ def whole_programme(  # noqa: PLR0915 - one programme, row block by row block
         row[order].astype(np.int32), value[order].astype(float), np.zeros(columns, np.int32),
     )  # fmt: skip
     model.run()
-    done = model.getModelStatus() == highspy.HighsModelStatus.kOptimal
-    return model.getInfo().objective_function_value if done else None
+    status, info = model.getModelStatus(), model.getInfo()
+    state = f"{model.modelStatusToString(status)}, {info.simplex_iteration_count:,} iterations"
+    if status == highspy.HighsModelStatus.kOptimal:
+        return info.objective_function_value, state
+    missed = info.sum_primal_infeasibilities
+    return None, f"{state}, objective {info.objective_function_value:,.0f}, infeasible by {missed:,.0f}"
+
+
+def end_to_end(count: int) -> None:
+    """Time what the command line does: files in, a schedule in a file out."""
+    from resources.table_files import read_table, write_record, write_table  # noqa: PLC0415 - only here
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        generate_fleet(count, 1).write_parquet(home / "devices.parquet")
+        prices(48).write_parquet(home / "prices.parquet")
+        began = perf_counter()
+        devices, frame = (read_table(home / f"{name}.parquet", what=name) for name in ("devices", "prices"))
+        read = perf_counter()
+        plan = plan_fleet(devices, frame)
+        solved = perf_counter()
+        write_table(plan.schedule, str(home / "schedule.parquet"))
+        write_record(plan.report, str(home / "report.json"))
+        written = perf_counter()
+    print(
+        f"{count:,} x 48 from files into files: {written - began:.2f} s"
+        f" (read {read - began:.2f}, solve {solved - read:.2f}, write {written - solved:.2f})"
+    )
 
 
 def main() -> None:
@@ -326,6 +357,7 @@ def main() -> None:
     alone(10_000, 48)
     scaling([10_000, 100_000, 1_000_000] if full else [10_000, 100_000])
     strict(10_000)
+    end_to_end(10_000)
     together(1_000, 20, 48, 1e-4, peer=True)
     together(10_000, 50, 48, 1e-4, peer=full)
     if full:

@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from domain.beliefs import Cutoffs
 from domain.errors import InfeasibleError, MissingInputError
 from domain.fleet import check_devices, check_schedule
+from domain.fleet.wear import scheduled_depth_wear_usd
 from domain.instants import CENTRAL, iso, local_day
 from resources.decisions import fingerprint_of, our_forecast
 from resources.lake import Lake
-from solvers.fleet import FleetPlan, plan_fleet
+
+if TYPE_CHECKING:
+    from solvers.fleet import FleetPlan
 
 FLEET_PRICE: Final = "fleet.price.usd_mwh"
 
@@ -67,7 +70,7 @@ def fleet_case(lake: Lake, devices: pl.DataFrame, cutoffs: Cutoffs) -> FleetCase
     halves = pl.concat([hourly, hourly.with_columns(pl.col("event_start") + timedelta(minutes=30))])
     prices = halves.sort("event_start")
     return FleetCase(
-        devices=_on_the_day(devices.sort("device_id"), prices),
+        devices=on_the_day(devices.sort("device_id"), prices),
         prices=prices,
         operating_day=day,
         # The mean price is what the energy would fetch on an average hour of a day like this one.
@@ -76,7 +79,7 @@ def fleet_case(lake: Lake, devices: pl.DataFrame, cutoffs: Cutoffs) -> FleetCase
     )
 
 
-def _on_the_day(devices: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+def on_the_day(devices: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
     """Return devices whose availability, kept by the 48 half hours of a local day, is that of this day's intervals.
 
     On a day whose clocks change, a half hour that comes twice takes the same fraction twice.
@@ -92,7 +95,13 @@ def decide_fleet(case: FleetCase) -> FleetPlan:
     Raises:
         InfeasibleError: No device can be planned, or a schedule breaks a limit: neither is published.
     """
+    # Compiled kernels: 0.4 s and 80 MB that the five-minute poll, which loads the same code location, need not pay.
+    from solvers.fleet import plan_fleet  # noqa: PLC0415 - as said
+
     plan = plan_fleet(case.devices, case.prices, terminal_value_usd_per_kwh=case.terminal_value_usd_per_kwh)
+    if plan.schedule.is_empty():
+        reasons = "; ".join(f"{row['device_id']}: {row['reason']}" for row in plan.report["infeasible"][:3])
+        raise InfeasibleError(f"no device of the fleet can be planned: {reasons}")
     planned, _ = check_devices(case.devices)
     broken = check_schedule(planned, case.prices, plan.schedule)
     if broken:
@@ -108,4 +117,5 @@ def fleet_earnings_usd(case: FleetCase, schedule: pl.DataFrame) -> float:
     )
     energy = (pl.col("power_kw") * pl.col("price_usd_mwh") / 1000 * hours).sum()
     wear = ((pl.col("charge_kw") + pl.col("discharge_kw")) * pl.col("wear_usd_per_kwh") * hours).sum()
-    return float(both.select(energy - wear).item())
+    by_depth = scheduled_depth_wear_usd(case.devices, schedule, hours)
+    return float(both.select(energy - wear).item()) - by_depth

@@ -48,7 +48,8 @@ def price_grid(prices: pl.DataFrame) -> PriceGrid:
     """Return the prices as a grid.
 
     Args:
-        prices: ``event_start`` (aware, evenly spaced, at least two rows in any order) and ``price_usd_mwh``.
+        prices: ``event_start`` (aware, evenly spaced, in any order) and ``price_usd_mwh``. A single row needs
+            ``event_end`` too: one time says nothing about the length of an interval.
 
     Raises:
         FrameError: A column is missing, a time has no zone or stands twice, the grid has a hole, or a price is not
@@ -56,9 +57,7 @@ def price_grid(prices: pl.DataFrame) -> PriceGrid:
     """
     frame = _timed(prices, "prices", ["price_usd_mwh"]).sort("event_start")
     starts = frame["event_start"]
-    if frame.height < 2:  # noqa: PLR2004 - one time says nothing about the length of an interval
-        raise FrameError(f"prices have {frame.height} row(s); two are needed to know how long an interval is")
-    gaps = starts.diff().drop_nulls()
+    gaps = starts.diff().drop_nulls() if frame.height > 1 else _only_step(frame)
     step = gaps.min()
     if not isinstance(step, timedelta) or step <= timedelta(0):
         twice = frame.filter(starts.is_duplicated())["event_start"][0]
@@ -70,6 +69,18 @@ def price_grid(prices: pl.DataFrame) -> PriceGrid:
             " they must be evenly spaced. Supply the missing intervals; none is ever filled in"
         )
     return PriceGrid(starts=starts, hours=step / timedelta(hours=1), usd_mwh=_finite(frame, "price_usd_mwh", "prices"))
+
+
+def _only_step(prices: pl.DataFrame) -> pl.Series:
+    """Return the length of the only interval of a frame."""
+    if prices.height != 1 or "event_end" not in prices.columns:
+        raise FrameError(
+            f"prices have {prices.height} row(s); two are needed to know how long an interval is, or one with event_end"
+        )
+    end = with_instants(prices.select(event_start=pl.col("event_end")), "prices' event_end")["event_start"]
+    if end[0] <= prices["event_start"][0]:
+        raise FrameError(f"prices have an event_end of {end[0].isoformat()}, not after its event_start")
+    return end - prices["event_start"]
 
 
 def feeder_limits(feeders: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:

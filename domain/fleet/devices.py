@@ -27,14 +27,18 @@ NUMBERS: Final = (
 )
 """The columns that must hold a finite number in every row."""
 
+LISTS: Final = ("availability", "wear_depth_usd_per_kwh")
+"""The columns that hold a list or nothing."""
+
 DEVICE_COLUMNS: Final[dict[str, pl.DataType]] = {
     "device_id": pl.String(),
     **dict.fromkeys(NUMBERS, pl.Float64()),
     "feeder": pl.String(),
     "availability": pl.List(pl.Float64()),
+    "wear_depth_usd_per_kwh": pl.List(pl.Float64()),
 }
-"""Columns of a devices frame, in order. A null ``feeder`` is none, a null ``availability`` always; a frame without
-these two columns says so for every device."""
+"""Columns of a devices frame, in order. A null ``feeder`` is none, a null ``availability`` always, a null
+``wear_depth_usd_per_kwh`` no wear but that of every kWh; a frame without these three says so for every device."""
 
 ROUNDING_KWH: Final = 1e-9
 """How far a limit may miss another through the rounding of whoever wrote the file [kWh]."""
@@ -58,6 +62,8 @@ class Device:
         wear_usd_per_kwh: Cost of ageing per kWh at the meter, each way.
         feeder: The feeder it hangs on, None for none.
         availability: Fraction of its power that is there, one value an interval; None is always all of it.
+        wear_depth_usd_per_kwh: Further wear per kWh given at the meter, by depth of discharge: one cost for each of as
+            many equal parts of the band, none below the one before, the shallow part first; None for none.
     """
 
     device_id: str
@@ -73,6 +79,7 @@ class Device:
     wear_usd_per_kwh: float
     feeder: str | None = None
     availability: Sequence[float] | None = None
+    wear_depth_usd_per_kwh: Sequence[float] | None = None
 
 
 def check_devices(devices: pl.DataFrame, *, intervals: int | None = None) -> tuple[pl.DataFrame, list[dict[str, str]]]:
@@ -114,8 +121,9 @@ def _typed(devices: pl.DataFrame) -> pl.DataFrame:
     for name in NUMBERS:
         if not (devices.schema[name].is_numeric() or devices.schema[name] == pl.Null):
             raise FrameError(f"devices have {name} of type {devices.schema[name]}; write it as numbers")
-    if devices.schema.get("availability") == pl.String:  # a CSV has no lists: [1, 0.5, 0] in text
-        devices = _with_lists(devices)
+    for name in LISTS:
+        if devices.schema.get(name) == pl.String:  # a CSV has no lists: [1, 0.5, 0] in text
+            devices = _with_lists(devices, name)
     columns = [
         pl.col(name).cast(dtype) if name in devices.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in DEVICE_COLUMNS.items()
@@ -126,13 +134,13 @@ def _typed(devices: pl.DataFrame) -> pl.DataFrame:
         raise FrameError(f"devices have a column of the wrong type: {error}") from None
 
 
-def _with_lists(devices: pl.DataFrame) -> pl.DataFrame:
-    text = pl.col("availability").str.strip_chars()
+def _with_lists(devices: pl.DataFrame, name: str) -> pl.DataFrame:
+    text = pl.col(name).str.strip_chars()
     lists = pl.when(text != "").then(text).str.json_decode(pl.List(pl.Float64))
     try:
-        return devices.with_columns(availability=lists)
+        return devices.with_columns(lists.alias(name))
     except pl.exceptions.PolarsError as error:
-        raise FrameError(f"devices have an availability that is no list such as [1, 0.5, 0]: {error}") from None
+        raise FrameError(f"devices have a {name} that is no list such as [1, 0.5, 0]: {error}") from None
 
 
 def _value(name: str) -> pl.Expr:
@@ -148,7 +156,14 @@ def _rules(intervals: int | None) -> list[tuple[pl.Expr, pl.Expr]]:
         )
         for name in NUMBERS
     ]
-    return [*_identity_rules(), *numbers, *_limit_rules(), *_band_rules(), *_availability_rules(intervals)]
+    return [
+        *_identity_rules(),
+        *numbers,
+        *_limit_rules(),
+        *_band_rules(),
+        *_availability_rules(intervals),
+        *_depth_rules(),
+    ]
 
 
 def _identity_rules() -> list[tuple[pl.Expr, pl.Expr]]:
@@ -222,4 +237,23 @@ def _availability_rules(intervals: int | None) -> list[tuple[pl.Expr, pl.Expr]]:
                 + pl.lit(f" values; the prices have {intervals} intervals"),
             )
         )
+    return [(broken.fill_null(value=False), reason) for broken, reason in rules]
+
+
+def _depth_rules() -> list[tuple[pl.Expr, pl.Expr]]:
+    name = "wear_depth_usd_per_kwh"
+    wear, start = pl.col(name), pl.col("soc_start_kwh")
+    allowed = (pl.element().is_finite() & (pl.element() >= 0)).fill_null(value=False)
+    rules = [
+        (wear.list.len() == 0, pl.lit(f"{name} is an empty list; leave it null or name a cost")),
+        (~wear.list.eval(allowed).list.all(), pl.lit(f"{name} holds a value that is no finite number of 0 or more")),
+        (
+            wear.list.diff().list.min() < 0,
+            pl.lit(f"{name} falls; deeper parts of the band must not wear less than shallow ones"),
+        ),
+        (
+            wear.is_not_null() & ((start < pl.col("soc_min_kwh")) | (start > pl.col("soc_max_kwh"))),
+            _value("soc_start_kwh") + pl.lit(f"; with {name} it must lie within soc_min_kwh and soc_max_kwh"),
+        ),
+    ]
     return [(broken.fill_null(value=False), reason) for broken, reason in rules]

@@ -108,6 +108,14 @@ def merge_entries(entries: pl.DataFrame, starts: pl.Series) -> pl.DataFrame:
     return merged.with_columns(power_kw=sign * pl.col("rate_kw")).select(columns)
 
 
+def half_hours_of(entries: pl.DataFrame) -> pl.Series:
+    """Return the half hours from the first start to the last end of entries, of which there must be one."""
+    start, end = entries["event_start"].sort()[0], entries["event_end"].sort()[-1]
+    return pl.datetime_range(
+        start, end, f"{GRID_MINUTES}m", closed="left", time_unit="us", time_zone="UTC", eager=True
+    ).alias("event_start")
+
+
 def check_energy(merged: pl.DataFrame, devices: pl.DataFrame) -> list[dict[str, str]]:
     """Return the devices that cannot follow a merged schedule because their store runs full or empty.
 

@@ -106,7 +106,7 @@ def generate_fleet(
         first_hour: Local hour of day at which the horizon begins.
 
     Returns:
-        ``DEVICE_COLUMNS`` and ``kind, site, timezone, firmware, status``.
+        ``DEVICE_COLUMNS`` without wear by depth, and ``kind, site, timezone, firmware, status``.
 
     Raises:
         InputError: ``count`` or ``intervals`` is below 1.
@@ -121,6 +121,7 @@ def generate_fleet(
     columns = _numbers(draw, kind)
     feeder = draw.integers(0, max(1, round(count / DEVICES_PER_FEEDER)), count)
     state = np.array(list(STATES))[draw.integers(0, len(STATES), count)]
+    made = {name: dtype for name, dtype in DEVICE_COLUMNS.items() if name != "wear_depth_usd_per_kwh"}
     frame = pl.DataFrame(
         {
             "device_id": [f"{name[0].upper()}{index:07d}" for index, name in enumerate(kind)],
@@ -135,9 +136,9 @@ def generate_fleet(
             "firmware": np.array(FIRMWARE)[draw.integers(0, len(FIRMWARE), count)],
             "status": "active",
         },
-        schema_overrides=DEVICE_COLUMNS,
+        schema_overrides=made,
     )
-    return frame.select(*DEVICE_COLUMNS, "kind", "site", "timezone", "firmware", "status")
+    return frame.select(*made, "kind", "site", "timezone", "firmware", "status")
 
 
 def _numbers(draw: np.random.Generator, kind: np.ndarray) -> dict[str, np.ndarray]:

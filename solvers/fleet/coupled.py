@@ -182,11 +182,14 @@ def _sample(fleet: Fleet, groups: list[np.ndarray]) -> Fleet:
     table = np.zeros((fleet.table.shape[0], int(stop[-1])))
     table[:2] = 1.0
     share = np.zeros((len(fleet.share), int(stop[-1])))
+    depth = np.full((len(fleet.depth_wear), int(stop[-1])), np.nan)
     for group, first in zip(groups, start, strict=True):
         mine = slice(int(first), int(first) + len(group))
         table[:, mine] = fleet.table[:, group]
         share[:, mine] = fleet.share[:, group]
+        depth[:, mine] = fleet.depth_wear[:, group]
     return replace(
-        fleet, ids=fleet.ids[:0], slot=np.empty(0, dtype=np.int64), table=table, share=share, start=start, stop=stop,
+        fleet, ids=fleet.ids[:0], slot=np.empty(0, dtype=np.int64), table=table, share=share, depth_wear=depth,
+        start=start, stop=stop,
         feeders=[None] * len(groups),
     )  # fmt: skip

@@ -30,6 +30,9 @@ RELAXED_USD_PER_KWH: Final = 20.0
 STAY: Final = 0.85
 """Part of the best known prices in a query; 0.7 takes a tenth more rounds from a good start (50 feeders x 200)."""
 
+TIE: Final = 1e-12
+"""Part of a cost below which a difference is rounding."""
+
 MOST_ROUNDS: Final = 800
 """Rounds of a fleet in all; what is reached by then is reported with its gap."""
 
@@ -145,13 +148,14 @@ class Feeders:
             better = lower > bound[active]
             bound[active[better]] = lower[better]
             self.center[active[better]] = query[active[better]]
-            before = value.copy()
+            learnt = np.ones(count, dtype=np.bool_)
+            known = value - np.where(np.isfinite(value), TIE * np.abs(value), 0.0)
+            learnt[active] = self.newest_at(active, self.plans.cost) < known[active]
             self.mix(active, self.plans.cost, value)
             gap = value - bound
             target = max(share * abs(self.mixed_cost_usd()), least_usd)
             if gap.sum() <= target or self.rounds >= MOST_ROUNDS:
                 return self.mixture(self.plans.cost, value, bound)
-            learnt = value < before - 1e-12 * np.abs(value)
             stay = np.where(learnt[:, None], STAY, 0.5 * stay)
             active = np.flatnonzero(gap > 0.5 * target / count)
             query[active] = stay[active] * self.center[active] + (1.0 - stay[active]) * self.price[active]
@@ -181,9 +185,21 @@ class Feeders:
         self.columns[blocks, self.counts[blocks]] = new
         self.counts[blocks] += 1
         self.rounds += 1
+        return self.plans.worth(mu, nu, new) + (price * sums.net_kw).sum(axis=1) - self._paid_limits(blocks, price)
+
+    def newest_at(self, blocks: np.ndarray, worth: np.ndarray) -> np.ndarray:
+        """Return what the newest plan of each block costs at the prices of the last mixture, limits paid for [USD].
+
+        Below the worth of that mixture it teaches something, even where the next mixture costs no less: it rules the
+        prices out.
+        """
+        new = self.columns[blocks, self.counts[blocks] - 1]
+        price = self.price[blocks]
+        return worth[new] + (price * self.plans.net[new]).sum(axis=1) - self._paid_limits(blocks, price)
+
+    def _paid_limits(self, blocks: np.ndarray, price: np.ndarray) -> np.ndarray:
         most_in, most_out = self.limits_kw[:, blocks, None]
-        limits = np.maximum(price, 0.0) * most_in + np.maximum(-price, 0.0) * most_out
-        return self.plans.worth(mu, nu, new) + (price * sums.net_kw - limits).sum(axis=1)
+        return (np.maximum(price, 0.0) * most_in + np.maximum(-price, 0.0) * most_out).sum(axis=1)
 
     def mix(self, blocks: np.ndarray, worth: np.ndarray, value: np.ndarray) -> None:
         """Find the cheapest mixture of known plans of each block, and the prices of its net power.

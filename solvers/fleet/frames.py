@@ -49,7 +49,8 @@ def cost_usd(fleet: Fleet, plan: Schedule, usd_mwh: np.ndarray, end_value: float
     wear = fleet.table[WEAR]
     net = plan.charge.sum(axis=1) - plan.discharge.sum(axis=1)
     moved = float((plan.charge @ wear).sum() + (plan.discharge @ wear).sum())
-    return fleet.hours * (float(usd_mwh @ net) / 1000.0 + moved) - end_value * float(plan.soc[-1].sum())
+    by_depth = float(fleet.depth_wear_usd(np.arange(fleet.slots), plan).sum())
+    return fleet.hours * (float(usd_mwh @ net) / 1000.0 + moved) + by_depth - end_value * float(plan.soc[-1].sum())
 
 
 def outside_rows(fleet: Fleet, plan: Schedule, grid: PriceGrid) -> list[dict[str, object]]:

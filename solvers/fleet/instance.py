@@ -13,7 +13,9 @@ import polars as pl
 
 from domain.fleet import PriceGrid
 from domain.fleet.schedule import availability_matrix
+from domain.fleet.wear import depth_wear_usd
 from solvers.fleet.kernel import ED, END_MIN, HI, INV_EC, LO, PD, START, TABLE_ROWS, WEAR, XC, XD
+from solvers.fleet.records import Schedule
 from solvers.fleet.simd import WIDTH
 
 ROUNDING_KWH = 1e-9
@@ -36,6 +38,8 @@ class Fleet:
         slot: Column of ``table`` of each device; columns that no device has are padding.
         table: Rows as named in kernel.py, shape (TABLE_ROWS, slots).
         share: Availability, shape (intervals, slots), or (0, slots) where it is 1 throughout.
+        depth_wear: Wear by depth segment [USD/kWh at the meter], shape (segments, slots), NaN beyond a device's last
+            segment, or (0, slots) where no device has any.
         start: First slot of each block.
         stop: End of each block.
         feeders: Name of the feeder of each block, None for none; the feeders come in order of name, each one block,
@@ -48,6 +52,7 @@ class Fleet:
     slot: np.ndarray
     table: np.ndarray
     share: np.ndarray
+    depth_wear: np.ndarray
     start: np.ndarray
     stop: np.ndarray
     feeders: list[str | None]
@@ -58,6 +63,36 @@ class Fleet:
     def slots(self) -> int:
         """Columns of ``table``."""
         return self.table.shape[1]
+
+    @property
+    def deep(self) -> np.ndarray:
+        """Whether the device of each slot wears by depth."""
+        return np.asarray(np.isfinite(self.depth_wear).any(axis=0))
+
+    @property
+    def plain(self) -> np.ndarray:
+        """The table with devices that wear by depth left out: what the kernels, which do not know them, may see."""
+        deep = self.deep
+        if not deep.any():
+            return self.table
+        table = self.table.copy()
+        table[:, deep] = 0.0
+        table[INV_EC, deep] = table[ED, deep] = 1.0
+        return table
+
+    def depth_wear_usd(self, slots: np.ndarray, plan: Schedule) -> np.ndarray:
+        """Return what the schedules of some slots wear by depth [USD]; the plan's columns are those slots."""
+        cost = np.zeros(len(slots))
+        deep = np.flatnonzero(self.deep[slots])
+        if len(deep):
+            table = self.table[:, slots[deep]]
+            moved = (
+                self.hours * (plan.charge[:, deep] / table[INV_EC]).T,
+                self.hours * (plan.discharge[:, deep] / table[ED]).T,
+            )
+            wear = self.depth_wear[:, slots[deep]].T
+            cost[deep] = depth_wear_usd(table[START] - table[LO], table[HI] - table[LO], wear, moved, table[ED])
+        return cost
 
 
 def lay_out(devices: pl.DataFrame, grid: PriceGrid, *, by_feeder: bool) -> Fleet:
@@ -82,6 +117,7 @@ def lay_out(devices: pl.DataFrame, grid: PriceGrid, *, by_feeder: bool) -> Fleet
         slot=slot,
         table=_table(devices, slot, int(stop[-1]), hours),
         share=_share(devices, slot, int(stop[-1]), intervals),
+        depth_wear=_depth_wear(devices, slot, int(stop[-1])),
         start=start,
         stop=stop,
         feeders=feeders,
@@ -133,6 +169,20 @@ def _share(devices: pl.DataFrame, slot: np.ndarray, slots: int, intervals: int) 
     share = np.zeros((intervals, slots))
     share[:, slot] = availability_matrix(devices, intervals).T
     return share
+
+
+def _depth_wear(devices: pl.DataFrame, slot: np.ndarray, slots: int) -> np.ndarray:
+    if "wear_depth_usd_per_kwh" not in devices.columns:
+        return np.empty((0, slots))
+    listed = devices["wear_depth_usd_per_kwh"]
+    most = listed.list.len().max()
+    if not isinstance(most, int):
+        return np.empty((0, slots))
+    wear = np.full((most, slots), np.nan)
+    for i in np.flatnonzero(listed.is_not_null().to_numpy()):
+        each = listed[int(i)].to_numpy()
+        wear[: len(each), slot[i]] = each
+    return wear
 
 
 def out_of_reach(devices: pl.DataFrame, grid: PriceGrid) -> list[dict[str, str]]:

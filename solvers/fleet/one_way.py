@@ -13,6 +13,7 @@ from solvers.fleet.instance import Fleet
 from solvers.fleet.kernel import ED, HI, INV_EC
 from solvers.fleet.response import Schedule, Signal, spread
 from solvers.fleet.strict import respond_strictly
+from solvers.fleet.whole import Whole
 
 BOTH_KW: Final = 1e-9
 """Charging and discharging both above this share an interval."""
@@ -45,6 +46,10 @@ def strict_response(fleet: Fleet, signal: Signal, slots: np.ndarray, *, threads:
             plan.charge[:, part], plan.discharge[:, part], plan.soc[:, part] = each.charge, each.discharge, each.soc
 
     spread(run, len(parts), threads)
+    for k in np.flatnonzero(fleet.deep[slots]):
+        whole = Whole(fleet, slots[k : k + 1], price[k : k + 1], end_value=signal.end_value).solve_strictly(0.0)
+        put(plan, np.array([k]), whole.plan, np.ones(1, dtype=np.bool_))
+        solved[k] = True
     return plan, solved
 
 

@@ -122,8 +122,8 @@ class _Ledger:
         """Plan devices again one after the other and return what that saves [USD]."""
         start = self.fleet.table[START, slots]
         inside = (start >= self.fleet.table[LO, slots]) & (start <= self.fleet.table[HI, slots])
-        # A device that starts outside its band comes back as fast as it can, room or not.
-        return sum(self._improve(int(slot)) for slot in slots[inside])
+        # A device that starts outside its band comes back as fast as it can, room or not; strict.py knows no depth.
+        return sum(self._improve(int(slot)) for slot in slots[inside & ~self.fleet.deep[slots]])
 
     def _improve(self, slot: int) -> float:
         """Plan a device again within the room the others leave it; keep what costs less."""

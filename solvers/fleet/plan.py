@@ -6,25 +6,31 @@ Put here: the order of these steps and the words of the report. Keep out: each s
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from domain.errors import InputError
+from domain.errors import InfeasibleError, InputError
 from domain.fleet import PriceGrid, check_devices, feeder_limits, price_grid, reserve_requirement
 from solvers.fleet.coupled import Shared, missed_kw, penalty_usd, plan_together
-from solvers.fleet.feeders import Terms
+from solvers.fleet.feeders import RELAXED_USD_PER_KWH, Terms
 from solvers.fleet.frames import cost_usd, empty_schedule, missed_rows, outside_rows, schedule_frame
 from solvers.fleet.instance import lay_out, out_of_reach
-from solvers.fleet.one_way import put, sharing, strict_response, undo_sharing
+from solvers.fleet.one_way import put, sharing, strict_response, tidy, undo_sharing
 from solvers.fleet.one_way_together import settle_strictly
 from solvers.fleet.previous import STAY_CLOSE_USD_PER_KWH, pull_to
-from solvers.fleet.response import NO_PULL, Schedule, best_response, market_signal
+from solvers.fleet.records import NO_PULL, Schedule
+from solvers.fleet.response import best_response, market_signal
+from solvers.fleet.whole import Answer, Whole
 
 SMALL_USD: Final = 0.05
 """Gaps are relative to the objective or to this much, whichever is larger: a fleet may well earn nothing."""
+
+WHOLE_CELLS: Final = 8_000
+"""Device-intervals up to which a fleet under shared limits is solved as one programme: as fast as a search, exact."""
 
 PROVEN: Final = 1e-6
 """A gap up to this is an optimum."""
@@ -160,12 +166,39 @@ def _each(terms: Terms, *, strict: bool) -> tuple[Schedule, float]:
 
 
 def _together(terms: Terms, shared: Shared, gap: float, *, strict: bool) -> Solved:
-    """Plan under shared limits, to a proven gap."""
+    """Plan under shared limits: small fleets as one programme, exactly; others to a proven gap."""
+    if len(terms.fleet.ids) * terms.fleet.intervals <= WHOLE_CELLS:
+        with suppress(InfeasibleError):  # undecided by HiGHS for its numbers: the search may still get there
+            return _whole(terms, shared, gap, strict=strict)
     least = gap * SMALL_USD
     found = plan_together(terms, shared, share=gap, least_usd=least)
     if strict:
         found = settle_strictly(terms, found, shared, share=gap, least_usd=least)
     return Solved(plan=found.plan, bound_usd=found.bound_usd, shared=shared, iterations=found.rounds)
+
+
+def _whole(terms: Terms, shared: Shared, gap: float, *, strict: bool) -> Solved:
+    """Plan a small fleet as one programme."""
+    answer = _as_one(terms, shared, gap, strict=strict)
+    free = answer
+    if terms.pull.usd_per_kwh > 0:
+        free = _as_one(replace(terms, pull=NO_PULL), shared, gap, strict=strict)
+    fleet = terms.fleet
+    plan = Schedule.zero(fleet.intervals, fleet.slots)
+    put(plan, fleet.slot, answer.plan, np.ones(len(fleet.slot), dtype=np.bool_))
+    if not strict:
+        tidy(fleet, plan)
+    return Solved(plan=plan, bound_usd=free.bound, shared=shared)
+
+
+def _as_one(terms: Terms, shared: Shared, gap: float, *, strict: bool) -> Answer:
+    fleet = terms.fleet
+    price = np.broadcast_to(terms.usd_mwh / 1000.0, (len(fleet.slot), fleet.intervals))
+    whole = Whole(fleet, fleet.slot, price, end_value=terms.end_value, pull=terms.pull)
+    whole.limit(np.searchsorted(fleet.stop, fleet.slot, side="right"), shared.limits_kw, RELAXED_USD_PER_KWH)
+    if shared.reserve is not None:
+        whole.hold(shared.reserve, RELAXED_USD_PER_KWH)
+    return whole.solve_strictly(gap) if strict else whole.solve()
 
 
 def _finish(terms: Terms, grid: PriceGrid, solved: Solved, errors: Errors, *, strict: bool) -> FleetPlan:
@@ -203,7 +236,9 @@ def _notes(terms: Terms, shared: Shared | None, *, strict: bool) -> list[str]:
     if shared is not None and shared.reserve is not None:
         notes.append("reserve is aggregate: an upper bound on what the fleet can deliver, not a promise of each device")
     if shared is not None and strict:
-        notes.append("strict under shared limits is a repair; the bound is that of schedules that share intervals")
+        notes.append(
+            "strict under shared limits: searched for a limited time; the gap says how good it is proven to be"
+        )
     if terms.pull.usd_per_kwh > 0:
         rows = int(np.isfinite(terms.pull.change).sum())
         notes.append(

@@ -31,7 +31,7 @@ def feedback_levels(
 
     Returns:
         ``device_id, event_start, charge_up_to_kwh, discharge_down_to_kwh``; null for a device that is there in part
-        in an interval of a burning price, whose best schedule has more than two levels.
+        in an interval of a burning price, or that wears by depth: their best schedules have more than two levels.
 
     Raises:
         FrameError: A frame breaks its column contract.
@@ -51,7 +51,7 @@ def feedback_levels(
             "event_start": pl.concat([grid.starts] * count),
             "charge_up_to_kwh": up_to[:, fleet.slot].T.reshape(-1),
             "discharge_down_to_kwh": down_to[:, fleet.slot].T.reshape(-1),
-            "odd": np.repeat(odd[fleet.slot] > 0, fleet.intervals),
+            "odd": np.repeat((odd[fleet.slot] > 0) | fleet.deep[fleet.slot], fleet.intervals),
         }
     )
     known = [

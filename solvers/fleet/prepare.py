@@ -7,6 +7,7 @@ kept beside the sources. Put here: a small plan of every kind, for whoever wants
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import polars as pl
 
@@ -14,6 +15,9 @@ from domain.beliefs import TIME
 from domain.fleet import generate_fleet
 from solvers.fleet.plan import plan_fleet
 from solvers.fleet.policy import feedback_levels
+
+LARGE: Final = 400
+"""Devices of a fleet that is searched on prices, not solved as one programme."""
 
 
 def prepare() -> None:
@@ -28,7 +32,8 @@ def prepare() -> None:
         pl.lit(value).alias(name) for name, value in limits.items()
     )
     plan_fleet(devices, prices, strict=True)
-    plan_fleet(devices, prices, feeders=feeders)
+    many = generate_fleet(LARGE, 1, intervals=24, hours=1.0).with_columns(feeder=pl.lit(devices["feeder"][0]))
+    plan_fleet(many, prices, feeders=feeders)
     feedback_levels(devices, prices)
 
 

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from domain.fleet import Reserve
-from solvers.fleet.feeders import MOST_ROUNDS, RELAXED_USD_PER_KWH, STAY, Feeders, Mixture, Plans
+from solvers.fleet.feeders import MOST_ROUNDS, RELAXED_USD_PER_KWH, STAY, TIE, Feeders, Mixture, Plans
 
 MOST_GROUPS: Final = 24
 """Groups of feeders that are mixed apart; 64 save few rounds and make each dearer, one takes half as many again."""
@@ -115,13 +115,15 @@ class _Outer:
             lower = float(feeders.ask(self.blocks, query_price, *np.split(query, 2)).sum() + query @ self.asked)
             if lower > bound:
                 bound, best, best_price = lower, query, query_price
-            before = cost
+            worth = feeders.plans.worth(*np.split(duals, 2))
+            newest = float(feeders.newest_at(self.blocks, worth).sum() + duals @ self.asked)
+            learnt = not np.isfinite(cost) or newest < cost - TIE * abs(cost)
             cost, duals, parts = self._mix(duals)
             good = max(self.share * abs(self._energy_usd(parts)), self.least_usd)
             if cost - bound <= good or feeders.rounds >= MOST_ROUNDS:
                 feeders.center = best_price
                 return self._parts(parts, bound, best)
-            stay = STAY if cost < before - 1e-12 * abs(before) else 0.5 * stay
+            stay = STAY if learnt else 0.5 * stay
             query = stay * best + (1.0 - stay) * duals
             query_price = stay * best_price + (1.0 - stay) * feeders.price
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -15,52 +15,14 @@ import numpy as np
 
 from solvers.fleet.instance import Fleet
 from solvers.fleet.kernel import ED, LO, PD, START, WEAR, respond, respond_in_sum
+from solvers.fleet.records import NO_PULL, Pull, Schedule, Signal
 from solvers.fleet.segments import respond_in_pieces
+from solvers.fleet.whole import Whole
 
 CHUNK_SLOTS: Final = 1024
 """Devices a kernel call takes at once, so that threads share the work evenly."""
 
 OVERWRITE: Final = np.empty(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Signal:
-    """What devices respond to; a row for each listed block.
-
-    Attributes:
-        blocks: The blocks of the fleet that are asked; one may be asked several times.
-        price: USD/kWh, shape (len(blocks), intervals).
-        mu: Reward for headroom [USD/kWh], same shape.
-        nu: Reward for deliverable energy [USD/kWh], same shape.
-        end_value: Worth of energy stored at the end [USD/kWh].
-    """
-
-    blocks: np.ndarray
-    price: np.ndarray
-    mu: np.ndarray
-    nu: np.ndarray
-    end_value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Schedule:
-    """What devices do: kW and kWh, shape (intervals, slots)."""
-
-    charge: np.ndarray
-    discharge: np.ndarray
-    soc: np.ndarray
-
-    @classmethod
-    def empty(cls, intervals: int, slots: int) -> Schedule:
-        """Return room for a schedule."""
-        charge, discharge, soc = (np.empty((intervals, slots)) for _ in range(3))
-        return cls(charge=charge, discharge=discharge, soc=soc)
-
-    @classmethod
-    def zero(cls, intervals: int, slots: int) -> Schedule:
-        """Return a schedule to add to."""
-        charge, discharge, soc = (np.zeros((intervals, slots)) for _ in range(3))
-        return cls(charge=charge, discharge=discharge, soc=soc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,22 +41,6 @@ class Sums:
     net_kw: np.ndarray
     headroom_kw: np.ndarray
     energy_kwh: np.ndarray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pull:
-    """A plan to stay close to.
-
-    Attributes:
-        change: Its change of stored energy [kWh], shape (intervals, slots), NaN where it says nothing.
-        usd_per_kwh: Penalty per kWh stored differently.
-    """
-
-    change: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    usd_per_kwh: float = 0.0
-
-
-NO_PULL: Final = Pull()
 
 
 def market_signal(fleet: Fleet, usd_mwh: np.ndarray, end_value: float) -> Signal:
@@ -126,13 +72,13 @@ def best_response(fleet: Fleet, signal: Signal, *, threads: int, pull: Pull = NO
 
         def run(part: slice) -> None:
             respond(
-                fleet.table, fleet.share, start[part], stop[part], signal.price[row[part]], signal.mu[row[part]],
+                fleet.plain, fleet.share, start[part], stop[part], signal.price[row[part]], signal.mu[row[part]],
                 signal.nu[row[part]], signal.end_value, fleet.hours, OVERWRITE,
                 plan.charge, plan.discharge, plan.soc, odd,
             )  # fmt: skip
 
         spread(run, len(start), threads)
-    for slots, each in _in_pieces(fleet, signal, np.flatnonzero(odd), pull, threads):
+    for slots, each in _in_pieces(fleet, signal, np.flatnonzero(odd + fleet.deep), pull, threads):
         plan.charge[:, slots], plan.discharge[:, slots], plan.soc[:, slots] = each.charge, each.discharge, each.soc
     return plan
 
@@ -166,10 +112,10 @@ def _add_one(
         marked = np.arange(start[0], stop[0])
     else:
         respond(
-            fleet.table, fleet.share, start, stop, one.price, one.mu, one.nu, one.end_value, fleet.hours,
+            fleet.plain, fleet.share, start, stop, one.price, one.mu, one.nu, one.end_value, fleet.hours,
             np.array([weight]), plan.charge, plan.discharge, plan.soc, odd,
         )  # fmt: skip
-        marked = start[0] + np.flatnonzero(odd[start[0] : stop[0]])
+        marked = start[0] + np.flatnonzero((odd + fleet.deep)[start[0] : stop[0]])
     for slots, each in _in_pieces(fleet, one, marked, pull, threads=1):
         plan.charge[:, slots] += weight * each.charge
         plan.discharge[:, slots] += weight * each.discharge
@@ -190,13 +136,13 @@ def response_in_sum(fleet: Fleet, signal: Signal, usd_mwh: np.ndarray, *, thread
 
         def run(part: slice) -> None:
             respond_in_sum(
-                fleet.table, fleet.share, start[part], stop[part], signal.price[part], signal.mu[part],
+                fleet.plain, fleet.share, start[part], stop[part], signal.price[part], signal.mu[part],
                 signal.nu[part], signal.end_value, fleet.hours, net[part], headroom[part], energy[part],
                 other[part], odd,
             )  # fmt: skip
 
         spread(run, shape[0], threads)
-    for slots, each in _in_pieces(fleet, signal, np.flatnonzero(odd), pull, threads):
+    for slots, each in _in_pieces(fleet, signal, np.flatnonzero(odd + fleet.deep), pull, threads):
         row = np.searchsorted(start, slots, side="right") - 1
         _add_devices(fleet, slots, row, each, (net, headroom, energy, other), pull)
     cost = fleet.hours * (net @ usd_mwh) / 1000.0 + other[:, 0] - signal.end_value * other[:, 1]
@@ -214,6 +160,7 @@ def _add_devices(
     before = np.vstack([table[START], plan.soc[:-1]])
     deliverable = part * table[ED] * (np.minimum(before, plan.soc) - table[LO])
     wear = fleet.hours * table[WEAR] * (plan.charge + plan.discharge).sum(axis=0)
+    wear += fleet.depth_wear_usd(slots, plan)
     if pull.usd_per_kwh > 0:
         left = np.abs(plan.soc - before - pull.change[:, slots])
         wear += pull.usd_per_kwh * np.nan_to_num(left).sum(axis=0)
@@ -243,12 +190,21 @@ def _in_pieces(
     row_of = np.full(len(fleet.start), -1)
     row_of[signal.blocks] = np.arange(len(signal.blocks))
     rows = row_of[np.searchsorted(fleet.stop, marked, side="right")]
-    parts = np.array_split(np.arange(len(marked)), min(max(1, threads), len(marked)))
+    deep = fleet.deep[marked]
+    parts = [
+        part
+        for kind in (np.flatnonzero(~deep), np.flatnonzero(deep))
+        for part in np.array_split(kind, min(max(1, threads), max(1, len(kind))))
+        if len(part)
+    ]
     done = [(marked[part], Schedule.empty(fleet.intervals, len(part))) for part in parts]
 
     def run(which: slice) -> None:
         for part, (slots, each) in zip(parts[which], done[which], strict=True):
             row = rows[part]
+            if deep[part[0]]:
+                _by_depth(fleet, signal, (slots, row), pull, each)
+                continue
             respond_in_pieces(
                 fleet.table, fleet.share, slots, signal.price[row], signal.mu[row], signal.nu[row],
                 signal.end_value, fleet.hours, pull.change, pull.usd_per_kwh, each.charge, each.discharge, each.soc,
@@ -256,3 +212,19 @@ def _in_pieces(
 
     spread(run, len(parts), threads)
     return done
+
+
+def _by_depth(fleet: Fleet, signal: Signal, which: tuple[np.ndarray, np.ndarray], pull: Pull, plan: Schedule) -> None:
+    """Fill the schedules of devices that wear by depth, in pairs of slot and row of the signal.
+
+    What such a device wears depends on the level of each segment, not on its state of charge alone, so the kernels do
+    not know it: some milliseconds of HiGHS each.
+    """
+    for k, (slot, row) in enumerate(zip(*which, strict=True)):
+        part = fleet.share[:, slot] if len(fleet.share) else np.ones(fleet.intervals)
+        price, held = signal.price[row] - signal.mu[row] * part, signal.nu[row] * part * fleet.table[ED, slot]
+        one = Whole(
+            fleet, np.array([slot]), price[None, :],
+            end_value=signal.end_value, held=held[None, :] if held.any() else None, pull=pull,
+        ).solve().plan  # fmt: skip
+        plan.charge[:, k], plan.discharge[:, k], plan.soc[:, k] = one.charge[:, 0], one.discharge[:, 0], one.soc[:, 0]

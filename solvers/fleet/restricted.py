@@ -27,6 +27,13 @@ from numba import njit
 RENEW: Final = 60
 """Pivots after which the inverse is computed afresh, before rounding can pile up."""
 
+SHAKE: Final = 1e-7
+"""Limits are moved apart by about this part of a hundredth of their room while pivoting, and back at the end: where
+many bind at once (a feeder that may draw nothing) a simplex would otherwise turn in circles."""
+
+GOLDEN: Final = 0.6180339887498949
+"""Its multiples, less their whole part, never fall together."""
+
 MOST_PIVOTS: Final = 4000
 """A cap against cycling; what is reached by then is still a feasible mixture."""
 
@@ -119,7 +126,7 @@ def _renew(pool, columns, basis, inverse):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
-def _enter(pool, cost, columns, count, penalty, worth_kw, multiplier, at_top):
+def _enter(pool, cost, columns, count, penalty, worth_kw, room, multiplier, at_top):
     """Return the variable that improves most per unit, one kW counted as ``worth_kw`` of a plan, or -1."""
     intervals = pool.shape[1]
     best, entering = -1e-10 * penalty, -1
@@ -131,7 +138,7 @@ def _enter(pool, cost, columns, count, penalty, worth_kw, multiplier, at_top):
             best, entering = reduced, 3 * intervals + k
     for t in range(intervals):
         price = multiplier[t]
-        for kind in range(3):
+        for kind in range(0 if room > 0.0 else 1, 3):  # without room a slack is fixed; to flip it would go on for ever
             reduced = penalty + price if kind == 1 else penalty - price
             if kind == 0:
                 reduced = price if at_top[t] else -price
@@ -161,11 +168,11 @@ def _leave(values, direction, sign, basis, room, limit):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=_FAST)
-def _basic_values(most_in, room, at_top, inverse, values):
+def _basic_values(most_in, room, at_top, inverse, shake, values):
     size = len(values)
     rhs = np.empty(size)
     for t in range(size - 1):
-        rhs[t] = most_in - (room if at_top[t] else 0.0)
+        rhs[t] = most_in - (room if at_top[t] else 0.0) + shake * (1.0 + (t * GOLDEN) % 1.0)
     rhs[size - 1] = 1.0
     _times(inverse, rhs, values)
 
@@ -239,14 +246,15 @@ def _solve(pool, cost, columns, count, most_in, most_out, penalty, basis, at_top
         if pivots % RENEW == 0:
             if pivots and not _renew(pool, columns, basis, inverse):
                 return np.nan
-            _basic_values(most_in, room, at_top, inverse, values)
+            _basic_values(most_in, room, at_top, inverse, SHAKE * worth_kw, values)
         _multipliers(cost, columns, penalty, basis, inverse, multiplier)
-        entering = _enter(pool, cost, columns, count, penalty, worth_kw, multiplier, at_top)
+        entering = _enter(pool, cost, columns, count, penalty, worth_kw, room, multiplier, at_top)
         if entering < 0:
             break
         _column(entering, pool, columns, column)
         if not _exchange(entering, column, inverse, basis, at_top, values, room, direction):
             return np.nan
+    _basic_values(most_in, room, at_top, inverse, 0.0, values)
     for t in range(intervals):
         price[t] = min(max(-multiplier[t], -penalty), penalty)
     return _read_off(cost, columns, penalty, basis, values, weight)

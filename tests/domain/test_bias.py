@@ -56,13 +56,17 @@ def test_a_day_of_spilling_says_nothing_and_says_so() -> None:
     assert "0 of 24 hours stand clear" in found.reason
 
 
-def test_a_gauges_wild_hour_is_clipped() -> None:
+def test_a_gauges_wild_hour_is_left_out() -> None:
     seen = measured(hours(24), 0.0, np.full(24, 3.0))
     jump = seen.with_columns(
         elevation_ft=pl.col("elevation_ft") + pl.Series([-300.0 * (i == 23) / 10 for i in range(24)])
     )
-    difference, _ = residuals_cfs(PLANT, jump, 1170.0)
-    assert difference[-1] == -2000.0
+    difference, clear = residuals_cfs(PLANT, jump, 1170.0)
+    assert difference[-1] < -2000.0
+    assert clear.tolist() == [True] * 23 + [False]
+    assert estimate_bias(PLANT, jump, 1170.0) == Bias(
+        bias_cfs=pytest.approx(0.0, abs=1e-6), hours_used=23, hours_masked=1
+    )
 
 
 def test_a_bias_fades_by_half_in_twelve_hours_unless_it_is_built_in_or_ordered() -> None:

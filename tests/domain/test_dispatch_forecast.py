@@ -9,7 +9,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from domain.dispatch_forecast import dispatch_deviations, forecast_dispatch, shock_paths
+from domain.dispatch_forecast import (
+    DispatchForecast,
+    dispatch_deviations,
+    forecast_dispatch,
+    hourly_persistence,
+    newest_deviation,
+    past_deviations,
+    shock_paths,
+    with_deviations,
+)
 from domain.errors import MissingInputError
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -105,3 +114,81 @@ def test_shocks_keep_the_length_they_had() -> None:
     assert shock_paths(frame, 8, 2, seed=1, step_h=0.25).shape == (2, 8)
     with pytest.raises(MissingInputError, match="no hour has both"):
         shock_paths(frame.clear(), 8, 2, seed=1)
+
+
+def square(count: int, length: int, high: float = 30.0) -> pl.DataFrame:
+    """Return deviations that hold for ``length`` hours and then change sign."""
+    start = [NOW - HOUR * (count - hour) for hour in range(count)]
+    values = [high if hour // length % 2 else -high for hour in range(count)]
+    return pl.DataFrame({"event_start": start, "deviation_mw": values})
+
+
+def test_what_is_measured_now_fades_into_what_is_usual() -> None:
+    # of 7 neighbours in 8 the deviation is the same, of 1 it is the opposite: correlation about (7 - 1) / 8 = 0.75
+    deviations = square(400, 8)
+    kept = hourly_persistence(deviations)
+    assert kept == pytest.approx(0.75, abs=0.01)
+    flat = DispatchForecast(mfra_mw=np.full(60, 100.0), provenance=("award",) * 60)
+    found = with_deviations(flat, deviations, 30.0)
+    # +30 and -30 are as common as each other, so nothing is usual about them
+    assert found.mfra_mw[0] == pytest.approx(100.0 + 30.0 * kept)
+    assert found.mfra_mw[3] == pytest.approx(100.0 + 30.0 * kept**4)
+    assert found.mfra_mw[59] == pytest.approx(100.0, abs=0.01)
+    assert found.provenance[0] == f"award, shocks {30.0 * kept:+.1f} MW"
+    assert found.provenance[59] == "award"
+
+
+def test_a_powerhouse_that_stands_can_only_be_called_up() -> None:
+    # of +30 and -30 MW around 10 MW half come as 40 and half as 0: 20 on average, 10 more than the tier
+    low = DispatchForecast(mfra_mw=np.full(3, 10.0), provenance=("habit hour",) * 3)
+    found = with_deviations(low, square(400, 8), None)
+    assert found.mfra_mw.tolist() == pytest.approx([20.0] * 3)
+    assert found.provenance == ("habit hour, shocks +10.0 MW",) * 3
+    assert with_deviations(low, square(400, 8).clear(), 5.0) is low
+
+
+def test_the_newest_deviation_is_from_the_award_where_the_hour_had_one_and_from_the_habit_else() -> None:
+    history = past(30)
+    deviations, _ = past_deviations(history, {}, PACIFIC)
+    last, value = history.row(-1)
+    assert newest_deviation(history, {}, deviations, NOW) == 0.0
+    assert newest_deviation(history, {last: value - 7.0}, deviations, NOW) == pytest.approx(7.0)
+    assert newest_deviation(history, {}, deviations, NOW + 4 * HOUR) is None  # no longer news
+
+
+def test_noise_without_memory_does_not_persist() -> None:
+    noise = np.random.default_rng(0).normal(0.0, 30.0, 4000)
+    start = [NOW - HOUR * (4000 - hour) for hour in range(4000)]
+    assert hourly_persistence(pl.DataFrame({"event_start": start, "deviation_mw": noise})) < 0.05
+
+
+def test_deviations_are_from_awards_once_a_week_was_awarded_and_from_the_habit_before() -> None:
+    history = past(30)
+    few = dict.fromkeys(history["event_start"].to_list()[-100:], 5.0)
+    found, what = past_deviations(history, few, PACIFIC)
+    assert what.startswith("weekday-hour median of the others")
+    assert found["deviation_mw"].abs().max() == 0.0  # every week of this past is alike
+    many = dict.fromkeys(history["event_start"].to_list()[-200:], 5.0)
+    found, what = past_deviations(history, many, PACIFIC)
+    assert what == "award, 200 hours"
+    assert found["deviation_mw"].to_list() == (history["mfra_mw"][-200:] - 5.0).to_list()
+
+
+def test_a_value_is_held_against_the_median_of_the_others_never_against_itself() -> None:
+    # one Tuesday of five at 90 MW, four at 30: the others' median is 30 for each of them
+    weeks = [NOW + timedelta(days=7 * week - 34, hours=3) for week in range(5)]
+    history = pl.DataFrame({"event_start": weeks, "mfra_mw": [30.0, 30.0, 90.0, 30.0, 30.0]})
+    found, _ = past_deviations(history, {}, PACIFIC)
+    assert found["deviation_mw"].to_list() == [0.0, 0.0, 60.0, 0.0, 0.0]
+    # two days of one hour and different weekdays: each is expected to be like the other
+    two = pl.DataFrame({"event_start": [NOW - 48 * HOUR, NOW - 24 * HOUR], "mfra_mw": [10.0, 50.0]})
+    assert past_deviations(two, {}, PACIFIC)[0]["deviation_mw"].to_list() == [-40.0, 40.0]
+    assert past_deviations(two.head(1), {}, PACIFIC)[0].is_empty()  # alone, nothing is expected of it
+
+
+def test_shocks_begin_after_hours_like_the_present_one() -> None:
+    paths = shock_paths(square(800, 8), 4, 200, seed=1, now_mw=30.0)
+    # after an hour of +30 comes +30 in seven of eight cases
+    assert np.mean(paths[:, 0] == 30.0) > 0.75
+    anyhow = shock_paths(square(800, 8), 4, 200, seed=1)
+    assert 0.35 < np.mean(anyhow[:, 0] == 30.0) < 0.65

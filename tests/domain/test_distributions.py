@@ -45,6 +45,22 @@ def test_quantiles_rise_with_probability_and_none_is_lost(levels: list[float], v
     assert folded.quantiles_sorted == (dict(sorted(pairs)) != dict(zip(sorted(levels), told["value"], strict=True)))
 
 
+def test_a_distribution_that_was_put_in_order_is_marked_and_no_other() -> None:
+    rows = pl.concat(
+        [
+            quantile_rows([(0.1, 3.0), (0.9, 2.0)], series_id="a:crossed"),
+            quantile_rows([(0.1, 3.0), (0.9, 2.0)], series_id="a:worse", quality="bad", quality_detail="flag 7"),
+            quantile_rows([(0.1, 2.0), (0.9, 3.0)], series_id="a:sound"),
+        ]
+    )
+    told = fold(rows, what="rows").beliefs.sort("series_id").select("quality", "quality_detail", "quantiles").rows()
+    assert told == [
+        ("questionable", "quantiles cross", [2.0, 3.0]),
+        ("good", None, [2.0, 3.0]),
+        ("bad", "flag 7; quantiles cross", [2.0, 3.0]),
+    ]
+
+
 def test_points_and_distributions_of_one_frame_keep_apart() -> None:
     rows = pl.concat([quantile_rows([(None, 7.0)]), quantile_rows([(0.5, 1.0)], series_id="a:y")])
     folded = fold(rows, what="rows")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 import pytest
 
-from domain.fleet import check_coupling, check_schedule
+from domain.errors import FrameError
+from domain.fleet import check_coupling, check_schedule, price_grid
 from tests.fleet_oracles import device_frame, price_frame
 
 PRICES = price_frame([10, 50, 10])
@@ -119,3 +122,12 @@ def test_shared_limits_are_judged_by_the_contracts_formulas() -> None:
         ("reserve_energy_kwh", None, 6, 1.5),
         ("reserve_energy_kwh", None, 7, 1.5),
     ]
+
+
+def test_a_single_price_needs_the_end_of_its_interval() -> None:
+    one = price_frame([30.0]).with_columns(event_end=pl.col("event_start") + timedelta(minutes=15))
+    assert price_grid(one).hours == 0.25
+    with pytest.raises(FrameError, match="or one with event_end"):
+        price_grid(one.drop("event_end"))
+    with pytest.raises(FrameError, match="not after its event_start"):
+        price_grid(one.with_columns(event_end=pl.col("event_start")))

@@ -14,7 +14,8 @@ from domain.plant import PoolState
 from domain.ramping import late_ramp_mean_mw, latest_start, ramp_minutes, setpoint_changes
 from domain.reservoir_inputs import read_inputs, read_scenarios
 from domain.trajectory import pick, simulate
-from tests.reservoir_cases import MIDDLE, START, afterbay, futures, hours
+from resources.plant_files import load_plant
+from tests.reservoir_cases import MIDDLE, PLANTS, START, afterbay, futures, hostile, hours
 
 PLANT = afterbay()
 K = 3600.0 / 43560.0
@@ -138,6 +139,22 @@ def test_walking_many_scenarios_gives_each_the_walk_it_has_alone() -> None:
         alone = simulate(PLANT, many.scenario(index), asked, MIDDLE)
         assert pick(together, index).storage_af.tolist() == alone.storage_af.tolist()
         assert pick(together, index).end_mw.tolist() == alone.end_mw.tolist()
+
+
+@pytest.mark.parametrize("file", ["afterbay.toml", "headpond.toml"])
+def test_the_walk_in_plain_numbers_is_the_walk_in_arrays_to_the_bit(file: str) -> None:
+    plant = load_plant(PLANTS / file)
+    middle_ft, usual_ft = plant.pool.minimum_ft + 2.0, plant.pool.usual_float_ft
+    for seed in range(20):
+        frame, _, _ = hostile(seed)
+        inputs = read_inputs(plant, frame.with_columns(float_ft=pl.lit(usual_ft)))
+        random = np.random.default_rng(seed)
+        asked = random.uniform(-1.0, plant.unit.maximum_mw + 1.0, inputs.intervals)
+        state = PoolState(elevation_ft=middle_ft, oxbow_mw=float(random.choice([0.0, plant.unit.maximum_mw])))
+        alone = simulate(plant, inputs, asked, state, guarded=False)
+        twice = simulate(plant, inputs, np.stack([asked, asked]), state, guarded=False)
+        for name in ("mean_mw", "end_mw", "storage_af", "elevation_ft", "spill_cfs", "unit_cfs", "inflow_cfs"):
+            assert getattr(alone, name).tolist() == getattr(twice, name)[1].tolist()
 
 
 def test_minutes_and_hours_agree_when_the_output_stands_still() -> None:

@@ -57,6 +57,21 @@ def test_a_flatline_is_told_by_its_length_also_where_it_began_before_the_read() 
     assert struck(doubted(hours([9, 9, 9, 8]), GAUGE, context=before)) == [0, 1, 2]
 
 
+def test_a_river_that_falls_to_another_units_scale_is_doubted_until_it_returns() -> None:
+    # 200 cfs are 0.2 kcfs and 5.66 m3/s.
+    assert struck(doubted(hours([201, 200, 0.2, 0.21, 0.5, 0.4, 210, 205]), GAUGE)) == [2, 3, 4, 5]
+    assert struck(doubted(hours([201, 200, 5.7, 5.8, 6.1, 205]), GAUGE)) == [2, 3, 4]
+    before = hours([200.0], start=T - 100 * HOUR)
+    assert struck(doubted(hours([0.2, 0.3, 0.25]), GAUGE, context=before)) == [0, 1, 2]
+
+
+def test_a_river_that_falls_by_itself_is_no_other_unit() -> None:
+    assert struck(doubted(hours([200, 120, 60, 30, 12, 5, 1, 0.2, 0.1]), GAUGE)) == []
+    assert struck(doubted(hours([30.0, 0.03, 0.031, 29.0]), GAUGE)) == []  # 30 cfs are less than it may jump
+    gate = {"gauge": Believable(low=-5, high=1000, jump=50)}
+    assert struck(doubted(hours([200, 0.2, 0.2, 0.2, 0.2]), gate)) == []
+
+
 def test_quantiles_that_cross_make_the_whole_distribution_doubtful_with_its_mean() -> None:
     mean = hours([50.0, 50.0], scenario="mean")
     low, high = (

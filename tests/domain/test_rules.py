@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from domain.errors import ConfigError
 from domain.reservoir_inputs import read_inputs
 from domain.rule_calendar import (
+    beyond_curve,
     flow_limit_cfs,
     is_rafting_hour_ending,
     rafting_windows,
@@ -132,10 +133,14 @@ def test_a_stage_limit_becomes_a_ramp_by_the_flattest_piece_of_the_rating() -> N
     assert inputs.ramp_down_mw_per_h[0] == pytest.approx(0.916, abs=0.001)
 
 
-def test_a_rating_curve_that_ends_below_the_planned_flows_is_refused() -> None:
-    short = StageRamp(up_ft_per_h=1.0, down_ft_per_h=1.0, stage_ft=(1.0, 2.0), flow_cfs=(10.0, 20.0))
-    with pytest.raises(ConfigError, match="covers 10 to 20 cfs"):
-        stage_ramp_cfs_per_h(short, 200.0, 900.0)
+def test_beyond_the_rating_curve_its_end_piece_goes_on_and_that_is_said() -> None:
+    """A flood above the curve must neither loosen the rule nor stop the plan."""
+    short = StageRamp(up_ft_per_h=1.0, down_ft_per_h=2.0, stage_ft=(1.0, 2.0, 3.0), flow_cfs=(10.0, 20.0, 50.0))
+    # the last piece has 30 cfs a foot, the first 10
+    assert stage_ramp_cfs_per_h(short, 200.0, 900.0) == (30.0, 60.0)
+    assert stage_ramp_cfs_per_h(short, 1.0, 5.0) == (10.0, 20.0)
+    assert beyond_curve(short, 200.0, 900.0).startswith("the rating curve covers 10 to 50 cfs, flows of 200 to 900 cfs")
+    assert beyond_curve(short, 12.0, 40.0) == ""
 
 
 @pytest.mark.parametrize(

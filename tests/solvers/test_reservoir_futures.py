@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from domain.errors import InputError
 from domain.plant import PoolState
+from domain.plant_checks import with_settings
 from domain.reservoir_inputs import read_inputs, read_scenarios
 from domain.trajectory import simulate
 from solvers.reservoir import ReservoirOptions, check_plan, plan_reservoir
 from solvers.reservoir.linear import solve
+from solvers.reservoir.margins import margins_of, reduced
 from solvers.reservoir.rule import raft_floor_mw, rule_setpoints
 from solvers.reservoir.stochastic import solve_two_stage
-from solvers.reservoir.value import objective_usd, terms_usd
+from solvers.reservoir.value import low_af, objective_usd, terms_usd
 from tests.reservoir_cases import MIDDLE, afterbay, futures, hours
 
 PLANT = afterbay()
@@ -87,6 +91,71 @@ def test_a_weight_on_risk_lifts_the_worst_cases() -> None:
     assert found[1]["expected_objective_usd"] <= found[0]["expected_objective_usd"] + 1e-6
 
 
+def test_what_the_two_stages_promise_is_what_their_courses_earn() -> None:
+    # (1 - w) expectation + w CVaR of the simulated courses, recomputed here, is the programme's own value
+    inputs = read_inputs(PLANT, FRAME)
+    many, probability = read_scenarios(PLANT, SCENARIOS, inputs)
+    middle = solve(PLANT, inputs, MIDDLE, ReservoirOptions()).storage_af
+    for weight in (0.0, 0.5):
+        plant = with_settings(PLANT, {"cvar_weight": weight, "cvar_tail": 0.25})
+        stages = solve_two_stage(plant, many, probability, MIDDLE, ReservoirOptions(), middle)
+        worth = objective_usd(terms_usd(plant, many, simulate(plant, many, stages.course_mw, MIDDLE)))
+        worst, second = np.sort(worth)[:2]
+        cvar = (worst / 6.0 + second * (0.25 - 1.0 / 6.0)) / 0.25
+        assert stages.value_usd == pytest.approx((1.0 - weight) * worth.mean() + weight * cvar, abs=0.01)
+
+
+def test_no_small_change_of_the_shared_day_earns_more_over_all_scenarios() -> None:
+    inputs = read_inputs(PLANT, FRAME)
+    many, probability = read_scenarios(PLANT, SCENARIOS, inputs)
+    options = ReservoirOptions(shared_hours=48.0)
+    stages = solve_two_stage(PLANT, many, probability, MIDDLE, options, np.full(48, 2100.0))
+
+    def expected(setpoints: np.ndarray) -> float:
+        walked = simulate(PLANT, many, np.tile(setpoints, (6, 1)), MIDDLE, guarded=False)
+        return float(probability @ objective_usd(terms_usd(PLANT, many, walked)))
+
+    # A setpoint must be within the head cap of every future; letting the head cut it in a few would gain a little.
+    best = expected(stages.shared_mw) * 1.0005
+    for hour in range(0, 48, 3):
+        for change in (0.05, -0.05):
+            assert expected(stages.shared_mw + change * (np.arange(48) == hour)) <= best
+
+
+def test_a_guarded_plan_keeps_its_distance_from_both_ends_where_forecasts_may_miss() -> None:
+    frame = hours(48, mfra_mw=40.0)
+    around = futures(frame, 6)
+    plain = plan_reservoir(PLANT, frame, MIDDLE, scenarios=around)
+    margins = margins_of(PLANT, plain.inputs, *read_scenarios(PLANT, around, plain.inputs))
+    guarded = plan_reservoir(PLANT, frame, MIDDLE, scenarios=around, options=ReservoirOptions(margins=margins))
+    assert check_plan(PLANT, frame, MIDDLE, guarded.schedule) == []
+    wanted = low_af(PLANT) + np.array(margins.low_af)
+    missing = [float(np.maximum(0.0, wanted - made.trajectory.storage_af).sum()) for made in (plain, guarded)]
+    assert missing[1] < 0.7 * missing[0]
+    assert guarded.report["bound_usd"] == pytest.approx(plain.report["bound_usd"], abs=1e-6)
+    assert guarded.report["objective_usd"] < plain.report["objective_usd"]
+
+
+def test_margins_hold_what_inflow_may_take_in_the_hours_nobody_can_answer() -> None:
+    # Two futures, 100 cfs below and 60 above the forecast: 3 h x 100 cfs x 0.0826446 = 24.79 af, and 14.88 af of room.
+    inputs = read_inputs(PLANT, FRAME)
+    off = np.array([[-100.0], [60.0]])
+    many = replace(inputs, inflow_cfs=inputs.inflow_cfs + off)
+    margins = margins_of(PLANT, inputs, many, np.array([0.5, 0.5]))
+    assert margins.low_af[:4] == pytest.approx((8.264, 16.529, 24.793, 24.793), abs=1e-3)
+    assert margins.high_af[5] == pytest.approx(14.876, abs=1e-3)
+    assert margins.low_af[24:] == (0.0,) * 24
+
+
+def test_few_futures_stand_for_many_with_their_probabilities() -> None:
+    members = np.tile(np.arange(100.0)[:, None], (1, 12))
+    chosen, probability = reduced(members, 7)
+    assert probability.sum() == pytest.approx(1.0)
+    assert len(chosen) == 7
+    assert probability[0] < probability[3] > probability[6]
+    assert float(probability @ members[chosen, 0]) == pytest.approx(49.5, abs=1.0)
+
+
 def test_bands_are_the_forward_simulation_of_the_plan() -> None:
     made = plan_reservoir(PLANT, FRAME, MIDDLE, scenarios=SCENARIOS)
     many, _ = read_scenarios(PLANT, SCENARIOS, made.inputs)
@@ -146,3 +215,12 @@ def test_the_heuristic_moves_by_day_where_the_night_can_wait() -> None:
     moves = np.abs(np.diff(made.schedule["oxbow_end_mw"].to_numpy(), prepend=3.0)) > 1e-6
     night = made.inputs.night
     assert moves[~night].sum() >= moves[night].sum()
+
+
+def test_a_plan_nobody_asked_a_bound_of_says_so_and_is_worth_the_same() -> None:
+    raft = hours(48, raft_target_mw=[5.8 if 33 <= hour < 36 else None for hour in range(48)])
+    proven = plan_reservoir(PLANT, raft, MIDDLE)
+    quick = plan_reservoir(PLANT, raft, MIDDLE, options=ReservoirOptions(certify=False))
+    assert quick.report["bound_usd"] is None
+    assert quick.report["gap"] is None
+    assert quick.report["objective_usd"] == pytest.approx(proven.report["objective_usd"], abs=1.0)

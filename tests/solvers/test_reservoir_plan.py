@@ -66,7 +66,7 @@ def test_the_objective_is_the_contracts_to_the_cent() -> None:
 def test_rafting_is_delivered_and_costed_as_the_contract_says() -> None:
     target = [5.8 if 9 <= hour % 24 < 12 else None for hour in range(72)]
     frame = hours(72, raft_target_mw=target)
-    made = plan(frame)
+    made = plan(frame, steady_share=0.02)
     assert made.report["objective_usd"] == pytest.approx(contract_objective(frame, made.schedule, 3.0), abs=1e-6)
     # what the head denies is not missing; what the hour's rising pool leaves is next to nothing
     assert made.report["violations"]["raft_shortfall_mwh"] < 0.05
@@ -177,7 +177,7 @@ def test_fixed_setpoints_are_kept_and_the_rest_is_planned_around_them() -> None:
 
 def test_the_dated_rules_apply_only_when_asked() -> None:
     frame = hours(48)
-    without, with_them = plan(frame), plan(frame, apply_rules=True)
+    without, with_them = plan(frame), plan(frame, apply_rules=True, steady_share=0.02)
     assert "rafting" not in " ".join(without.schedule["binding"])
     # Tuesday 7 July, 9 to 12 local: intervals 33 to 35
     assert all("rafting" in text or "head" in text for text in with_them.schedule["binding"][33:36])
