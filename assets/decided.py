@@ -12,6 +12,7 @@ from assets.partitions import decision_instant
 from domain.beliefs import Cutoffs, Mode
 from domain.instants import iso
 from resources.fleet_decisions import FleetCase
+from resources.fleet_replan import ReplanCase
 from resources.lake import Lake
 from resources.publisher import Version
 from resources.reservoir_decisions import ReservoirCase
@@ -25,7 +26,7 @@ def pinned_cutoffs(context: dg.AssetExecutionContext, lake: Lake) -> Cutoffs:
 
 
 def decision_facts(
-    case: ReservoirCase | FleetCase, cutoffs: Cutoffs, report: Mapping[str, Any], code_version: str
+    case: ReservoirCase | FleetCase | ReplanCase, cutoffs: Cutoffs, report: Mapping[str, Any], code_version: str
 ) -> dict[str, Any]:
     """Return the manifest's common part."""
     assert cutoffs.recorded_before is not None  # noqa: S101 - _pinned always pins it

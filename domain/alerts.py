@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,9 @@ _TOLERANCE_FT: Final = 1e-6
 
 _TOLERANCE_CFS: Final = 0.01
 """Round-off of a mean spill [cfs]: a plan that just reaches the float spills some 1e-12 cfs."""
+
+_LISTED: Final = 20
+"""Series that an alert names; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +94,32 @@ def pool_outside_band(
             )
         )
     return alerts
+
+
+def stale_source(family: str, late: pl.DataFrame, *, now: datetime, said: str) -> list[Alert]:
+    """Return the alert that a product family has stopped, at most one.
+
+    Args:
+        family: Its name in config/sources.toml; part of the alert's key.
+        late: ``series_id`` and ``newest`` (UTC), one row a series that is late.
+        now: The present [UTC].
+        said: What is late and from when on, such as ``the newest event is late after 0:35:00``.
+
+    Returns:
+        One alert for the series that stopped together: while they stay silent its key stays the same.
+    """
+    if late.is_empty():
+        return []
+    first = late.sort("newest", "series_id").row(0, named=True)
+    others = f" and {late.height - 1} more" if late.height > 1 else ""
+    return [
+        Alert(
+            key=f"stale_source:{family}:{late.height}:{first['newest']:%Y-%m-%dT%H:%M:%SZ}",
+            kind="stale_source",
+            severity="warning",
+            message=f"{family} is stale: {first['series_id']}{others} silent since {first['newest']:%Y-%m-%d %H:%MZ},"
+            f" {(now - first['newest']) // timedelta(minutes=1)} min ago; {said}. Plans use what is known and hold no"
+            " longer than config/series.toml allows",
+            details={"family": family, "series": late["series_id"].to_list()[:_LISTED], "count": late.height},
+        )
+    ]

@@ -3,7 +3,8 @@
 Put here: residuals between the inflow a balance computes and the one the level shows, and what to expect of them.
 Keep out: reading measurements, publishing.
 
-While the gates spill the pool stands still and its level says nothing about inflow: such hours are masked. A bias of
+While the gates spill the pool stands still and its level says nothing about inflow: such hours are masked, and so are
+those in which a gauge must be wrong. A bias of
 ``mass_balance`` is weather and fades with a half-life; that of ``legacy`` is built in (it counts side water twice) and
 stays. The back-test compares pairs of form and rule, never one without the other.
 """
@@ -25,7 +26,8 @@ from domain.units import AF_PER_CFS_HOUR
 
 WINDOW_H: Final = 24
 LARGEST_CFS: Final = 2000.0
-"""Residuals beyond this are a gauge's, not the river's [cfs]."""
+"""Residuals beyond this are a gauge's, not the river's; such hours are left out [cfs]. The former system clipped them
+to this value, so a gauge stuck high for a day became a bias of 2,000 cfs that emptied the planned pool."""
 SPILL_MARGIN_FT: Final = 0.05
 """A level this close below the float may be spilling [ft]."""
 LEAST_HOURS: Final = 6
@@ -39,7 +41,7 @@ class Bias:
     Attributes:
         bias_cfs: Mean residual of the hours used; positive = more water came than computed [cfs].
         hours_used: Hours that counted.
-        hours_masked: Hours left out because the pool stood at the float.
+        hours_masked: Hours left out because the pool stood at the float or a gauge was plainly wrong.
         reason: Why the bias is 0 although residuals exist; empty otherwise.
     """
 
@@ -50,7 +52,9 @@ class Bias:
 
 
 def residuals_cfs(plant: Plant, measured: pl.DataFrame, start_elevation_ft: float) -> tuple[Array, np.ndarray]:
-    """Return actual less expected net inflow of past intervals [cfs], and which of them stand clear of the float.
+    """Return actual less expected net inflow of past intervals [cfs], and which of them tell something.
+
+    Those do that stand clear of the float and differ by no more than ``LARGEST_CFS``.
 
     Args:
         plant: The plant; its balance is the one judged.
@@ -65,7 +69,7 @@ def residuals_cfs(plant: Plant, measured: pl.DataFrame, start_elevation_ft: floa
     drawn = unit_flow_cfs(plant.unit, mean_mw, running=running, level_ft=level[:-1])
     difference = net_inflow_cfs(plant.storage, level, inputs.step_h) - (inputs.inflow_cfs - drawn)
     clear = np.maximum(level[1:], level[:-1]) < inputs.float_ft - SPILL_MARGIN_FT
-    return np.clip(difference, -LARGEST_CFS, LARGEST_CFS), clear
+    return difference, clear & (np.abs(difference) <= LARGEST_CFS)
 
 
 def estimate_bias(plant: Plant, measured: pl.DataFrame, start_elevation_ft: float) -> Bias:
@@ -78,7 +82,10 @@ def estimate_bias(plant: Plant, measured: pl.DataFrame, start_elevation_ft: floa
     difference, clear = difference[-window:], clear[-window:]
     used, masked = float(clear.sum()) * step_h, float((~clear).sum()) * step_h
     if used < LEAST_HOURS:
-        reason = f"only {used:g} of {clear.size * step_h:g} hours stand clear of the float, {LEAST_HOURS} are needed"
+        reason = (
+            f"only {used:g} of {clear.size * step_h:g} hours stand clear of the float with plausible gauges, "
+            f"{LEAST_HOURS} are needed"
+        )
         return Bias(bias_cfs=0.0, hours_used=used, hours_masked=masked, reason=reason)
     return Bias(bias_cfs=float(difference[clear].mean()), hours_used=used, hours_masked=masked)
 

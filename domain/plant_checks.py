@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain.errors import ConfigError
 from domain.plant import BALANCE_TERMS, MODES, Between, Plant
+from domain.rule_checks import rule_problems, rule_warnings
 
 SETTABLE: Final = ("storage", "pool", "unit", "upstream", "balance", "weights")
 """Tables whose numbers a run may override."""
@@ -25,7 +26,8 @@ PRICE_AT_WHICH_SPILL_MUST_HURT_USD_MWH: Final = 150.0
 
 def plant_problems(plant: Plant) -> list[tuple[str, str]]:
     """Return what is wrong with a plant as a whole: (dotted key, sentence) pairs, none if it can be planned with."""
-    return [*_zone(plant), *_pool(plant), *_unit(plant), *_upstream(plant), *_balance(plant)]
+    own = [*_zone(plant), *_pool(plant), *_unit(plant), *_upstream(plant), *_balance(plant)]
+    return [*own, *rule_problems(plant)]
 
 
 def _zone(plant: Plant) -> Iterator[tuple[str, str]]:
@@ -120,6 +122,7 @@ def plant_warnings(plant: Plant) -> Iterator[tuple[str, str]]:
             f" -{PRICE_AT_WHICH_SPILL_MUST_HURT_USD_MWH:g} USD/MWh ({needed:.1f} USD/af): water would be wasted"
         )
         yield "weights.spill_usd_per_af", text
+    yield from rule_warnings(plant)
 
 
 def settings_of(plant: Plant) -> dict[str, Any]:
@@ -132,6 +135,18 @@ def settings_of(plant: Plant) -> dict[str, Any]:
             if value is None or isinstance(value, int | float | str):
                 found[f"{table}.{item.name}"] = value
     return found
+
+
+def full_key(known: Mapping[str, Any], key: str) -> str:
+    """Return the dotted key that ``key``, dotted or bare, names.
+
+    Raises:
+        ConfigError: None or several have that name; the message lists those there are.
+    """
+    matches = [name for name in known if name == key or name.split(".", 1)[1] == key]
+    if len(matches) != 1:
+        raise ConfigError(f"unknown setting {key!r}; known: {', '.join(sorted(known))}")
+    return matches[0]
 
 
 def with_settings(plant: Plant, settings: Mapping[str, str | float]) -> Plant:
@@ -147,10 +162,7 @@ def with_settings(plant: Plant, settings: Mapping[str, str | float]) -> Plant:
     """
     known = settings_of(plant)
     for key, text in settings.items():
-        matches = [name for name in known if name == key or name.split(".", 1)[1] == key]
-        if len(matches) != 1:
-            raise ConfigError(f"unknown setting {key!r}; known: {', '.join(sorted(known))}")
-        table, name = matches[0].split(".", 1)
+        table, name = full_key(known, key).split(".", 1)
         record = getattr(plant, table)
         value = _converted(type(record), name, text)
         plant = replace(plant, **{table: replace(record, **{name: value})})

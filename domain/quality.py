@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import polars as pl
@@ -21,6 +22,7 @@ DEVIATIONS: Final = 8.0
 OUTSIDE: Final = "outside its range"
 SPIKE: Final = "spike"
 FLATLINE: Final = "flatline"
+RESCALED: Final = "another unit's scale"
 CROSSED: Final = "quantiles cross"
 """What ``quality_detail`` says of a doubted value."""
 
@@ -30,8 +32,26 @@ _TO_SIGMA: Final = 1.4826
 _NEIGHBOURS: Final = 5
 """Samples a spike is held against, itself included: the median of five bears two wrong ones."""
 
+_MOVES: Final = 4.0
+"""A spike leaves its neighbours this many times as far as they leave each other; a storm's peak about twice as far."""
+
+_NEWEST: Final = 4.0
+"""How much farther the newest value must be, which nothing contradicts yet."""
+
 _RHYTHM: Final = 3.0
 """An event is late when it has been waited for three times as long as usual."""
+
+_OTHER_UNITS: Final = (1 / 1000, 0.028316847)
+"""What a flow in cfs becomes in kcfs and in m3/s."""
+
+_EXACTLY: Final = 0.1
+"""How near to a unit's factor the first step must be: what a river moves in an hour."""
+
+_DRIFT: Final = 4.0
+"""How far a river may move while its scale is another."""
+
+_GAPS: Final = 2
+"""Gaps between events that show a rhythm, at least."""
 
 _KEY: Final = ("series_id", "event_start", "source", "scenario", "member", "quantile")
 _POINT: Final = pl.col("quantile").is_null() & pl.col("member").is_null()
@@ -115,19 +135,35 @@ def outside(rows: pl.DataFrame, limits: Mapping[str, Believable]) -> pl.DataFram
 
 
 def spikes(rows: pl.DataFrame, limits: Mapping[str, Believable]) -> pl.DataFrame:
-    """Return the values that stand alone: far from the median of their neighbours, by the series' own spread.
+    """Return the values that stand alone: they leave their neighbours on both sides, farther than the series moves.
 
-    The spread is the median absolute departure of the batch from that running median, so a storm that moves the
-    whole series widens it and a single wrong sample does not.
+    A spike departs from the running median of five by more than the series' declared jump, by more than eight robust
+    deviations of the batch (Hampel's test), and by more than four times what the series moves from sample to sample
+    just there: the sharp peak of a storm stands among steep sides and is none. What lies between the values before
+    and after it is on the way from one to the other, and none either. The newest value has nothing after it that
+    would tell a spike from the beginning of a storm: it must be four times as far.
     """
     jumps = {series: one.jump for series, one in limits.items() if one.jump is not None}
     held = _points(rows, jumps).with_columns(
         jump=pl.col("series_id").replace_strict(jumps, return_dtype=pl.Float64, default=None)
     )
-    middle = pl.col("value").rolling_median(_NEIGHBOURS, center=True, min_samples=3)
-    held = held.with_columns(away=(pl.col("value") - middle).abs().over("series_id"))
-    spread = DEVIATIONS * _TO_SIGMA * pl.col("away").median().over("series_id")
-    return held.filter(pl.col("away") > pl.max_horizontal(spread, "jump")).drop("jump", "away")
+    value, by = pl.col("value"), "series_id"
+    past, later = ([value.shift(sign * place).over(by) for place in (1, 2, 3)] for sign in (1, -1))
+    middle = value.rolling_median(_NEIGHBOURS, center=True, min_samples=3)
+    steps = [(one - two).abs() for side in (past, later) for one, two in pairwise(side)]
+    held = held.with_columns(
+        away=(value - middle).abs().over(by),
+        around=pl.concat_list(steps).list.median() * _MOVES,
+        before=value - pl.mean_horizontal(past[:2]),
+        after=value - pl.mean_horizontal(later[:2]),
+        newest=later[0].is_null(),
+    )
+    spread = DEVIATIONS * _TO_SIGMA * pl.col("away").median().over(by)
+    limit = pl.max_horizontal(spread, "jump", "around") * pl.when("newest").then(_NEWEST).otherwise(1.0)
+    sides = pl.min_horizontal(pl.col("before").abs(), pl.col("after").abs())
+    alone = (pl.col("before") * pl.col("after") > 0) & (sides > limit / 2)
+    found = (pl.col("away") > limit) & (alone | pl.col("newest"))
+    return held.filter(found).drop("jump", "away", "around", "before", "after", "newest")
 
 
 def flatlines(rows: pl.DataFrame, limits: Mapping[str, Believable]) -> pl.DataFrame:
@@ -141,13 +177,35 @@ def flatlines(rows: pl.DataFrame, limits: Mapping[str, Believable]) -> pl.DataFr
     return held.filter(lasted > pl.col("flat")).drop("flat", "run")
 
 
+def rescaled(rows: pl.DataFrame, limits: Mapping[str, Believable]) -> pl.DataFrame:
+    """Return the rows of natural series that fell to another unit's scale overnight: thousands of cfs, m3/s.
+
+    The label still says cfs, and 0.2 is in the range of a river that had 200. A value that is a unit's factor below
+    the last believable one, within a tenth, begins such a run; while it lasts the river may rise and fall fourfold.
+    Only series that may neither jump nor stand still are held to this: a gate may close to a leak.
+    """
+    jumps = {series: one.jump for series, one in limits.items() if one.jump is not None and one.flat is not None}
+    held = _points(rows, jumps)
+    struck: list[bool] = []
+    series, believed, run = None, 0.0, None
+    for name, value in held.select("series_id", "value").iter_rows():
+        if name != series:
+            series, believed, run = name, 0.0, None
+        share = value / believed if believed > jumps[name] else 1.0
+        known = [run] if run else [factor for factor in _OTHER_UNITS if abs(share / factor - 1) <= _EXACTLY]
+        run = next((factor for factor in known if factor / _DRIFT < share < factor * _DRIFT), None)
+        believed = believed if run else value
+        struck.append(run is not None)
+    return held.filter(pl.Series(struck, dtype=pl.Boolean))
+
+
 def doubted(
     rows: pl.DataFrame, limits: Mapping[str, Believable], *, context: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """Return the rows with the quality of suspect values lowered to questionable and the reason beside it.
 
-    A value outside its range, a spike, a flatline or a distribution whose quantiles cross is kept: it is what the
-    source said. As questionable it stays out of plans.
+    A value outside its range, a spike, a flatline, one of another unit's scale or a distribution whose quantiles cross
+    is kept: it is what the source said. As questionable it stays out of plans.
 
     Args:
         rows: Canonical rows.
@@ -164,6 +222,7 @@ def doubted(
             (OUTSIDE, outside(rows, limits)),
             (SPIKE, spikes(around, limits)),
             (FLATLINE, flatlines(around, limits)),
+            (RESCALED, rescaled(around, limits)),
         )
     ]
     key = ["series_id", "event_start", "scenario"]
@@ -188,7 +247,7 @@ def stale(rows: pl.DataFrame, *, now: datetime, late: timedelta) -> pl.DataFrame
 
     Series of intervals are late by the declared threshold. Series of events (``event_end`` = ``event_start``) are
     compressed by their source: a quiet one has no events, so its threshold is three times its own usual gap where
-    that is longer.
+    that is longer, and one with too few events to show a rhythm is not judged.
 
     Args:
         rows: Canonical rows that a source has given, of its last days.
@@ -201,10 +260,15 @@ def stale(rows: pl.DataFrame, *, now: datetime, late: timedelta) -> pl.DataFrame
     now = require_utc(now, what="now")
     valued = rows.filter(pl.col("value").is_not_null()).sort("series_id", "event_start")
     events = pl.col("event_start") == pl.col("event_end")
-    gaps = pl.col("event_start").filter(events).diff().quantile(0.9)
+    gaps = pl.col("event_start").filter(events).diff().drop_nulls()
     return (
         valued.group_by("series_id")
-        .agg(newest=pl.col("event_end").max(), usual=gaps)
+        .agg(
+            newest=pl.col("event_end").max(),
+            usual=gaps.quantile(0.9),
+            unknown=events.all() & (gaps.len() < _GAPS),
+        )
+        .filter(~pl.col("unknown"))
         .with_columns(
             age=pl.lit(now, TIME) - pl.col("newest"),
             allowed=pl.max_horizontal(
@@ -212,7 +276,7 @@ def stale(rows: pl.DataFrame, *, now: datetime, late: timedelta) -> pl.DataFrame
             ),
         )
         .filter(pl.col("age") > pl.col("allowed"))
-        .drop("usual")
+        .drop("usual", "unknown")
         .sort("series_id")
     )
 
@@ -229,20 +293,21 @@ def unit_changes(rows: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
     )
 
 
-def disagreements(ours: pl.DataFrame, theirs: pl.DataFrame, *, tolerance: float) -> pl.DataFrame:
+def disagreements(ours: pl.DataFrame, theirs: pl.DataFrame, *, tolerance: float, share: float = 0.0) -> pl.DataFrame:
     """Return the events about which two sources say different things.
 
     Args:
         ours: ``series_id, event_start, value``.
         theirs: The same from another source, under the same ids.
         tolerance: Largest difference that is none, in the series' unit.
+        share: What comes on top of it, as a share of the other's value: an instant is not the mean of its hour.
 
     Returns:
         ``series_id, event_start, value, other``.
     """
     other = theirs.select("series_id", "event_start", other="value")
     both = ours.select("series_id", "event_start", "value").join(other, on=["series_id", "event_start"])
-    return both.filter((pl.col("value") - pl.col("other")).abs() > tolerance)
+    return both.filter((pl.col("value") - pl.col("other")).abs() > tolerance + share * pl.col("other").abs())
 
 
 def _uncrossed(rows: pl.DataFrame) -> pl.DataFrame:

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from domain.errors import ConfigError
+from domain.errors import ConfigError, InfeasibleError
 from domain.hydraulics import Array, unit_flow_cfs, unit_mw_for_flow
+from domain.instants import iso
 from domain.plant import Plant
 from domain.reservoir_inputs import ReservoirInputs
 from domain.rules import WEEKDAYS, EarlyRelease, FlowLimit, Rules, StageRamp, Validity
@@ -162,18 +163,24 @@ def stage_ramp_cfs_per_h(ramp: StageRamp, low_cfs: float, high_cfs: float) -> tu
     """Return the fastest rise and fall of the flow that keep the stage's limits anywhere between two flows [cfs/h].
 
     The rating curve is steepest in flow per foot where the river is high; the flattest piece between the flows decides.
+    Beyond its ends the piece at that end goes on: above the last point that is stricter than any river that widens, so
+    a flood never loosens the rule, and never stops a plan either (see ``beyond_curve``).
     """
-    slopes = [
-        (b - a) / (top - bottom)
-        for (bottom, top), (a, b) in zip(pairwise(ramp.stage_ft), pairwise(ramp.flow_cfs), strict=True)
-        if b >= low_cfs and a <= high_cfs
-    ]
-    if not slopes:
-        raise ConfigError(
-            f"the rating curve covers {ramp.flow_cfs[0]:g} to {ramp.flow_cfs[-1]:g} cfs, flows of {low_cfs:g} to"
-            f" {high_cfs:g} cfs are planned; extend it"
-        )
+    pieces = list(zip(pairwise(ramp.stage_ft), pairwise(ramp.flow_cfs), strict=True))
+    touched = [piece for piece in pieces if piece[1][1] >= low_cfs and piece[1][0] <= high_cfs]
+    touched = touched or [pieces[-1] if low_cfs > ramp.flow_cfs[-1] else pieces[0]]
+    slopes = [(b - a) / (top - bottom) for (bottom, top), (a, b) in touched]
     return min(slopes) * ramp.up_ft_per_h, min(slopes) * ramp.down_ft_per_h
+
+
+def beyond_curve(ramp: StageRamp, low_cfs: float, high_cfs: float) -> str:
+    """Return a warning where flows leave the rating curve, empty where they do not."""
+    if ramp.flow_cfs[0] <= low_cfs and high_cfs <= ramp.flow_cfs[-1]:
+        return ""
+    return (
+        f"the rating curve covers {ramp.flow_cfs[0]:g} to {ramp.flow_cfs[-1]:g} cfs, flows of {low_cfs:.0f} to"
+        f" {high_cfs:.0f} cfs may come; its end pieces were extended"
+    )
 
 
 def with_rules(plant: Plant, inputs: ReservoirInputs) -> ReservoirInputs:
@@ -184,14 +191,16 @@ def with_rules(plant: Plant, inputs: ReservoirInputs) -> ReservoirInputs:
 
     Raises:
         ConfigError: A rule needs a water-year type for a day that has none.
+        InfeasibleError: A flow cap lies below the smallest output of a unit that always runs.
     """
     rules, zone = plant.rules, ZoneInfo(plant.zone)
     step = timedelta(hours=inputs.step_h)
     local_days = [moment.astimezone(zone).date() for moment in inputs.start]
     days = sorted({*local_days, (inputs.start[-1] + step).astimezone(zone).date()})
     maximum = np.minimum(inputs.maximum_mw, _by_day(rules, days, local_days, "maximum", plant))
+    _require_room(plant, inputs, maximum)
     raft = np.where(np.isnan(inputs.raft_target_mw), _raft_targets(plant, inputs, days, step), inputs.raft_target_mw)
-    up, down = _ramps(plant, inputs, days)
+    up, down, doubts = _ramps(plant, inputs, days)
     used: list[Validity] = [*rules.flow_limits, *rules.stage_ramps, *rules.water_years]
     examples = [f"{type(rule).__name__} from {rule.source!r}" for rule in used if rule.is_example]
     warnings = (f"{len(examples)} rules in use are marked as examples: {examples[0]}",) if examples else ()
@@ -203,8 +212,22 @@ def with_rules(plant: Plant, inputs: ReservoirInputs) -> ReservoirInputs:
         ramp_up_mw_per_h=np.minimum(inputs.ramp_up_mw_per_h, up),
         ramp_down_mw_per_h=np.minimum(inputs.ramp_down_mw_per_h, down),
         available=inputs.available & ~_out(rules, inputs, step),
-        warnings=(*inputs.warnings, *warnings),
+        warnings=(*inputs.warnings, *warnings, *doubts),
     )
+
+
+def _require_room(plant: Plant, inputs: ReservoirInputs, maximum_mw: Array) -> None:
+    """Refuse a flow cap that a unit which always runs cannot keep."""
+    unit = plant.unit
+    below = maximum_mw < unit.minimum_mw
+    if unit.commitment == "always_on" and below.any():
+        hour = int(np.argmax(below))
+        cap, least = (float(unit_flow_cfs(unit, mw)) for mw in (maximum_mw[hour], unit.minimum_mw))
+        raise InfeasibleError(
+            f"{plant.name} cannot keep its licence at {iso(inputs.start[hour])}: a flow cap of {cap:g} cfs is below the"
+            f" {least:.0f} cfs of {unit.name}'s smallest output of {unit.minimum_mw:g} MW; raise the cap by"
+            f" {least - cap:.0f} cfs, or enter an outage"
+        )
 
 
 def with_rules_of(ruled: ReservoirInputs, many: ReservoirInputs) -> ReservoirInputs:
@@ -243,17 +266,22 @@ def _raft_targets(plant: Plant, inputs: ReservoirInputs, days: list[date], step:
     return targets
 
 
-def _ramps(plant: Plant, inputs: ReservoirInputs, days: list[date]) -> tuple[float, float]:
-    """Return the stage limits as changes of output [MW/h], over all flows the gauge may see; infinite without one."""
+def _ramps(plant: Plant, inputs: ReservoirInputs, days: list[date]) -> tuple[float, float, list[str]]:
+    """Return the stage limits as changes of output [MW/h], over all flows the gauge may see, and what is doubtful.
+
+    Infinite without a rule.
+    """
     unit, up, down = plant.unit, np.inf, np.inf
     low = float(unit_flow_cfs(unit, unit.minimum_mw) + inputs.tributary_cfs.min())
     high = float(unit_flow_cfs(unit, unit.maximum_mw) + inputs.tributary_cfs.max())
+    doubts: list[str] = []
     for ramp in plant.rules.stage_ramps:
         if any(ramp.holds(day) for day in days):
             rise, fall = stage_ramp_cfs_per_h(ramp, low, high)
             up = min(up, rise / unit.head_zones[0].flow_cfs_per_mw)
             down = min(down, fall / unit.head_zones[0].flow_cfs_per_mw)
-    return up, down
+            doubts += [text for text in (beyond_curve(ramp, low, high),) if text]
+    return up, down, doubts
 
 
 def _out(rules: Rules, inputs: ReservoirInputs, step: timedelta) -> np.ndarray:

@@ -18,6 +18,7 @@ _UNIT_OF_SUFFIX: Final = {
     "kw": "kW",
     "kwh": "kWh",
     "mwh": "MWh",
+    "usd": "USD",
     "usd_mwh": "USD/MWh",
     "usd_mw": "USD/MW",
     "cfs": "cfs",

@@ -14,7 +14,6 @@ force a fall faster than the ramp; a start may jump to the smallest output.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
@@ -23,10 +22,8 @@ from domain.hydraulics import Array, elevation_ft, head_cap_mw, storage_af, zone
 from domain.instants import iso
 from domain.plant import Plant, PoolState, Unit
 from domain.reservoir_inputs import ReservoirInputs
+from domain.single_walk import CAP_ROUNDS, CAP_TOLERANCE_MW, walk_one
 from domain.units import AF_PER_CFS_HOUR
-
-CAP_TOLERANCE_MW: Final = 1e-12
-CAP_ROUNDS: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +80,9 @@ def simulate(
         raise InputError(f"setpoint_mw at {iso(inputs.start[where])} is no number; every interval needs one")
     flat = wanted.ndim == 1 and inputs.inflow_cfs.ndim == 1
     walk = _Walk(plant, inputs, state, max(inputs.scenarios, np.atleast_2d(wanted).shape[0]))
+    if flat and not (inputs.float_ft.ndim > 1 or inputs.maximum_mw.ndim > 1):
+        walk.out = {name: values[None, :] for name, values in walk_one(plant, inputs, wanted, state).items()}
+        return squeeze(walk.trajectory(guarded=guarded))
     for t in range(inputs.intervals):
         walk.step(t, wanted[..., t])
     result = walk.trajectory(guarded=guarded)

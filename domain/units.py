@@ -9,7 +9,7 @@ from typing import Final
 
 from domain.errors import UnitError
 
-UNITS: Final = frozenset({"MW", "kW", "kWh", "MWh", "USD/MWh", "USD/MW", "cfs", "af", "ft", "degC", "1"})
+UNITS: Final = frozenset({"MW", "kW", "kWh", "MWh", "USD", "USD/MWh", "USD/MW", "cfs", "af", "ft", "degC", "1"})
 """Every unit a stored number may have. ``USD/MW`` is a capacity price per MW per hour; ``1`` is dimensionless."""
 
 CFS_PER_M3S: Final = 35.314666721488590

@@ -96,7 +96,7 @@ def _polished(
     rafting = not np.isnan(inputs.raft_target_mw).all()
     raft = raft_tangents(plant, inputs, walked.storage_af) if rafting else None
     try:
-        solved = task.without_early_spill(raft, steady=rafting)
+        solved = task.without_early_spill(raft, own=True)
     except NoPointError:
         return None
     return task.result(solved, -solved.bound)

@@ -21,6 +21,8 @@ from solvers.reservoir.options import ReservoirOptions
 
 CUT_TOLERANCE_MW: Final = 1e-8
 CUT_ROUNDS: Final = 12
+SPILL_GAP: Final = 1e-8
+"""Relative gap at which the search for where spill may begin stops: it is short, so it need not stop early."""
 
 _OPTIMAL: Final = highspy.HighsModelStatus.kOptimal
 _INFEASIBLE: Final = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
@@ -124,7 +126,11 @@ def run_with_cuts(plant: Plant, program: Program, options: ReservoirOptions, war
 
 
 def loaded(program: Program, options: ReservoirOptions) -> highspy.Highs:
-    """Return a solver that holds the programme; one thread and fixed options, so equal inputs give equal plans."""
+    """Return a solver that holds the programme; one thread and fixed options, so equal inputs give equal plans.
+
+    Presolve only where changes are counted: elsewhere it takes longer than it saves, and in scipy's HiGHS it once lost
+    the optimum of a search for early spill.
+    """
     solver = highspy.Highs()
     for name, value in (
         ("output_flag", False),
@@ -132,11 +138,11 @@ def loaded(program: Program, options: ReservoirOptions) -> highspy.Highs:
         ("presolve", "off"),
         ("primal_feasibility_tolerance", 1e-9),
         ("dual_feasibility_tolerance", 1e-9),
-        ("mip_rel_gap", options.mip_gap),
+        ("mip_rel_gap", options.mip_gap if "z" in program.columns else SPILL_GAP),
         ("time_limit", options.time_limit_s),
     ):
         solver.setOptionValue(name, value)
-    if program.integral.any():
+    if "z" in program.columns:
         solver.setOptionValue("presolve", "choose")
     solver.passModel(
         len(program.cost), len(program.row_low), len(program.row_value), 2, 1, program.offset,

@@ -22,11 +22,11 @@ from domain.trajectory import simulate
 from solvers.reservoir.highs import Solved, Warm, run_with_cuts
 from solvers.reservoir.lines import RaftLine, raft_chords, raft_tangents
 from solvers.reservoir.options import ReservoirOptions
-from solvers.reservoir.program import STEADY_SHARE, Course, build
+from solvers.reservoir.program import Course, build
 from solvers.reservoir.value import low_af, objective_usd, terms_usd
 
 EARLY_SPILL_AF: Final = 1e-5
-SPILL_ROUNDS: Final = 6
+SPILL_ROUNDS: Final = 5
 TANGENTS: Final = 3
 RAFT_ROUNDS: Final = 3
 WORTH_ANOTHER_ROUND_USD: Final = 0.01
@@ -39,7 +39,7 @@ class LinearPlan:
     Attributes:
         setpoint_mw: End-of-interval outputs [MW].
         storage_af: Storage the programme believes in [af].
-        bound_usd: No plan is worth more than this [USD].
+        bound_usd: No plan is worth more than this [USD]; infinite where no bound was asked for.
         status: ``optimal``, or ``time_limit`` where a search was cut short.
         prices: Block of rows or columns -> USD gained per unit by which its limit is raised, one an interval.
     """
@@ -58,10 +58,14 @@ def solve(plant: Plant, inputs: ReservoirInputs, state: PoolState, options: Rese
         NoPointError: Limits contradict each other.
     """
     task = Task(plant, inputs, state, options)
-    if np.isnan(inputs.raft_target_mw).all():
-        solved = task.without_early_spill(None)
-        return task.result(solved, -solved.bound)
-    return task.with_rafting()
+    rafting = not np.isnan(inputs.raft_target_mw).all()
+    if not options.certify:
+        return task.result(task.without_early_spill(task.middle_raft() if rafting else None, own=True), np.inf)
+    if rafting:
+        return task.with_rafting()
+    solved = task.without_early_spill(None, own=True)
+    bound = solved if options.margins is None else task.without_early_spill(None)
+    return task.result(solved, -bound.bound)
 
 
 class Task:
@@ -80,6 +84,10 @@ class Task:
         self.plant, self.inputs, self.state, self.options = plant, inputs, state, options
         self.levels = first_levels(plant, inputs, state)
         self.base = float(storage_af(plant.storage, plant.pool.minimum_ft))
+        self.lowest, self.highest = self.reach()
+        surely = plant.unit.commitment == "always_on"
+        floats = storage_af(plant.storage, inputs.float_ft)
+        self.dry = np.flatnonzero(surely & (self.highest < floats - EARLY_SPILL_AF))
 
     def attempt(
         self,
@@ -87,9 +95,9 @@ class Task:
         early: np.ndarray | None = None,
         *,
         plant: Plant | None = None,
-        steady: bool = False,
+        own: bool = False,
     ) -> Solved:
-        """Solve one programme."""
+        """Solve one programme: for the plan's ``own`` setpoints, preferences included, or for a bound."""
         program = build(
             plant or self.plant,
             self.inputs,
@@ -99,22 +107,31 @@ class Task:
             fixed_mw=self.options.fixed_mw,
             published_mw=self.options.published_mw,
             early_spill=early,
-            steady_share=STEADY_SHARE if steady else 0.0,
+            dry=self.dry,
+            steady_share=self.options.steady_share if own else 0.0,
+            margins=self.options.margins if own else None,
             course=self.course,
         )
         warm = None if program.integral.any() else self.warm.setdefault(len(program.cost), Warm())
         return run_with_cuts(self.plant, program, self.options, warm)
 
-    def without_early_spill(self, raft: RaftLine | None, *, steady: bool = False) -> Solved:
-        """Solve, forbidding by binaries the early spill that a solution turns out to gain from."""
-        solved = self.attempt(raft, steady=steady)
+    def without_early_spill(self, raft: RaftLine | None, *, own: bool = False) -> Solved:
+        """Solve, forbidding by binaries the early spill that a solution turns out to gain from.
+
+        With margins, water that must be spilled anyway is spilled early to keep them. That is let be, as it is in a
+        plan nobody asked a bound of: both steer the next hours of a loop, where the gates decide.
+        """
+        solved = self.attempt(raft, own=own)
+        if own and (self.options.margins is not None or not self.options.certify):
+            return solved
         early = np.array([], dtype=np.int64)
-        for _ in range(SPILL_ROUNDS):
+        for further in range(SPILL_ROUNDS):
             found = _early_spill(solved)
             if not np.setdiff1d(found, early).size:
                 break
-            early = np.union1d(early, found)
-            solved = self.attempt(raft, early, steady=steady)
+            last = further == SPILL_ROUNDS - 1
+            early = np.setdiff1d(np.arange(self.inputs.intervals), self.dry) if last else np.union1d(early, found)
+            solved = self.attempt(raft, early, own=own)
         return solved
 
     def with_rafting(self) -> LinearPlan:
@@ -126,14 +143,14 @@ class Task:
         weights = self.plant.weights
         per_af = weights.below_minimum_usd_per_af_h * self.inputs.step_h / 2.0
         halved = replace(weights, below_minimum_usd_per_af_h=weights.below_minimum_usd_per_af_h / 2.0)
-        lowest, highest = self.reach()
+        lowest, highest = self.lowest, self.highest
         wide = self.attempt(
             raft_chords(self.plant, self.inputs, lowest, highest), plant=replace(self.plant, weights=halved)
         )
         at = self.base + wide.program.take(wide.solution, "a")
         best, best_usd = wide, -np.inf
         for _ in range(RAFT_ROUNDS):
-            solved = self.without_early_spill(raft_tangents(self.plant, self.inputs, at), steady=True)
+            solved = self.without_early_spill(raft_tangents(self.plant, self.inputs, at), own=True)
             walked = simulate(
                 self.plant, self.inputs, solved.program.take(solved.solution, "g"), self.state, guarded=False
             )
@@ -147,12 +164,19 @@ class Task:
         tight = self.without_early_spill(raft_chords(self.plant, self.inputs, lowest, highest))
         return self.result(best, -tight.bound)
 
+    def middle_raft(self) -> RaftLine:
+        """Return the rafting target drawn through the middle of the band: within 0.003 MW of it anywhere there."""
+        levels = (self.plant.pool.minimum_ft + self.inputs.float_ft) / 2.0
+        return raft_tangents(self.plant, self.inputs, storage_af(self.plant.storage, levels))
+
     def reach(self) -> tuple[Array, Array]:
         """Return the least and most storage that can be had at each interval's end: full and smallest output [af]."""
         unit = self.plant.unit
-        extremes = np.repeat([[unit.maximum_mw], [unit.minimum_mw]], self.inputs.intervals, axis=1)
-        reach = simulate(self.plant, self.inputs, extremes, self.state, guarded=False).storage_af
-        return reach[0], reach[1]
+        full, least = (
+            simulate(self.plant, self.inputs, np.full(self.inputs.intervals, mw), self.state, guarded=False).storage_af
+            for mw in (unit.maximum_mw, unit.minimum_mw)
+        )
+        return full, least
 
     def result(self, solved: Solved, bound_usd: float) -> LinearPlan:
         """Return a solution in the plan's terms."""

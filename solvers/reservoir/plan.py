@@ -234,6 +234,7 @@ def _over_scenarios(
             options,
             fixed_mw={t - shared: mw for t, mw in options.fixed_mw.items() if t >= shared},
             published_mw=options.published_mw[shared:],
+            margins=None if options.margins is None else options.margins.later(shared),
         )
         value = float(water_value_usd_per_af(plant, inputs))
         rest = with_settings(plant, {"water_value_usd_per_af": value})

@@ -29,14 +29,12 @@ from domain.trajectory import simulate
 from domain.units import AF_PER_CFS_HOUR
 from solvers.reservoir.assembly import INFINITY, Assembly, Program, shifted
 from solvers.reservoir.lines import RaftLine, cap_tangents
+from solvers.reservoir.options import Margins
 from solvers.reservoir.value import low_af, ramp_weights_usd_per_mw, water_value_usd_per_af
 
 ZONE_MARGIN_AF: Final = 1e-6
 """How far below the next head zone a level is held, so that rounding cannot lift it over the edge."""
-STEADY_SHARE: Final = 0.02
-"""Rafting asks for a mean over the interval. Of plans worth nearly the same, the one that also stands at the target
-when the interval ends is better water: rafters ride a flow, not a mean. This share of the shortfall's cost decides."""
-LATER_SPILL_USD_PER_AF: Final = 1e-4
+LATER_SPILL_USD_PER_AF: Final = 1e-5
 """Water that must be spilled anyway costs the same at any hour; this much less at the end breaks the tie the way the
 gates do, late. A discount, not a surcharge: the programme's value stays an upper bound."""
 
@@ -68,7 +66,9 @@ def build(  # noqa: PLR0913 - one model, its data
     fixed_mw: Mapping[int, float] | None = None,
     published_mw: tuple[float, ...] = (),
     early_spill: np.ndarray | None = None,
+    dry: np.ndarray | None = None,
     steady_share: float = 0.0,
+    margins: Margins | None = None,
     course: Course | None = None,
 ) -> Program:
     """Return the plan as a programme.
@@ -82,12 +82,16 @@ def build(  # noqa: PLR0913 - one model, its data
         fixed_mw: Interval -> output fixed by an operator [MW].
         published_mw: Setpoints to stay close to, with ``stay_usd_per_mw``.
         early_spill: Intervals in which spill must be forbidden below the float by a binary.
-        steady_share: What share of the shortfall's cost also holds at interval ends (``STEADY_SHARE``); 0 for a bound.
+        dry: Intervals in which the pool cannot reach the float, so that nothing can spill; None = not known.
+        steady_share: What share of the shortfall's cost also holds at interval ends ; 0 for a bound.
+        margins: What to keep free at both ends of the band; None for a bound.
         course: When an ``on_off`` unit runs; None = whenever it is available.
     """
-    model = Model(plant, inputs, state, fixed_mw or {}, course)
+    model = Model(plant, inputs, state, fixed_mw or {}, course, dry)
     model.hard_limits(levels_ft)
     model.soft_minimum()
+    if margins is not None:
+        model.margins(margins)
     if raft is not None:
         model.rafting(raft)
         model.steady_rafting(raft, steady_share)
@@ -111,6 +115,7 @@ class Model:
         state: PoolState,
         fixed_mw: Mapping[int, float],
         course: Course | None = None,
+        dry: np.ndarray | None = None,
     ) -> None:
         self.plant, self.inputs, self.state = plant, inputs, state
         self.assembly = assembly = Assembly()
@@ -138,7 +143,10 @@ class Model:
         self.a = assembly.column("a", at, end_value, *self._storage_range(lowest))
         self.g = assembly.column("g", at, -income, g_low, g_high)
         later_is_cheaper = LATER_SPILL_USD_PER_AF * (at + 1) / inputs.intervals
-        self.s = assembly.column("s", at, weights.spill_usd_per_af - later_is_cheaper, 0.0, INFINITY)
+        spill_high = np.full(len(at), INFINITY)
+        if dry is not None:
+            spill_high[dry] = 0.0
+        self.s = assembly.column("s", at, weights.spill_usd_per_af - later_is_cheaper, 0.0, spill_high)
         self.low = assembly.column("low", at, weights.below_minimum_usd_per_af_h * inputs.step_h, 0.0, INFINITY)
 
     def _storage_range(self, lowest: float) -> tuple[Array, Array]:
@@ -200,6 +208,15 @@ class Model:
         """Storage missing below minimum plus buffer is paid for, so a low start can recover."""
         wanted = low_af(self.plant) - self.base_af
         self.assembly.row("soft_minimum", self.all, wanted, INFINITY, (self.a, 1.0), (self.low, 1.0))
+
+    def margins(self, margins: Margins) -> None:
+        """Storage nearer to the ends of the band than its margin is paid for."""
+        step_h, wanted = self.inputs.step_h, low_af(self.plant) - self.base_af + np.array(margins.low_af)
+        near_low = self.assembly.column("near_low", self.all, margins.low_usd_per_af_h * step_h, 0.0, INFINITY)
+        near_high = self.assembly.column("near_high", self.all, margins.high_usd_per_af_h * step_h, 0.0, INFINITY)
+        room = self.float_af - np.array(margins.high_af)
+        self.assembly.row("low_margin", self.all, wanted, INFINITY, (self.a, 1.0), (near_low, 1.0))
+        self.assembly.row("high_margin", self.all, -INFINITY, room, (self.a, 1.0), (near_high, -1.0))
 
     def head_cap(self, levels_ft: Array) -> None:
         """The output stays below the head cap at the end level: one tangent a level."""

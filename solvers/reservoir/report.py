@@ -54,7 +54,8 @@ def report_of(
     """Return a plan's report, but for the seconds."""
     terms = terms_usd(plant, inputs, trajectory, options.published_mw)
     objective = float(objective_usd(terms))
-    bound = None if choice.bound_usd is None else max(choice.bound_usd, objective)
+    has_bound = choice.bound_usd is not None and np.isfinite(choice.bound_usd)
+    bound = max(choice.bound_usd, objective) if has_bound else None
     weights = {name: getattr(plant.weights, name) for name in plant.weights.__slots__}
     weights["water_value_usd_per_af"] = float(water_value_usd_per_af(plant, inputs))
     return {

@@ -29,8 +29,8 @@ MOVE_COST_USD_PER_MW: Final = 1.0
 BREACHES: Final = ("spill_usd", "raft_usd", "below_minimum_usd", "minimum_flow_usd")
 
 
-def rule_setpoints(plant: Plant, inputs: ReservoirInputs, state: PoolState) -> Array:
-    """Return the setpoints the heuristic chooses [MW]."""
+def rule_setpoints(plant: Plant, inputs: ReservoirInputs, state: PoolState, *, intervals: int | None = None) -> Array:
+    """Return the setpoints the heuristic chooses [MW] for the first ``intervals``, for all without a number."""
     unit = plant.unit
     lowest = 0.0 if unit.commitment == "on_off" else unit.minimum_mw
     outputs = np.linspace(unit.minimum_mw, unit.maximum_mw, STEPS)
@@ -39,7 +39,7 @@ def rule_setpoints(plant: Plant, inputs: ReservoirInputs, state: PoolState) -> A
     chosen = np.zeros(inputs.intervals)
     now, per_hour = state, max(1, round(1.0 / inputs.step_h))
     held = state.oxbow_mw
-    for t in range(0, inputs.intervals, per_hour):
+    for t in range(0, inputs.intervals if intervals is None else intervals, per_hour):
         look_h = LOOK_BY_NIGHT_H if inputs.night[t] else LOOK_BY_DAY_H
         ahead = inputs.window(t, min(inputs.intervals, t + round(look_h / inputs.step_h)))
         candidates = np.concatenate([[held], outputs])
@@ -56,7 +56,7 @@ def rule_setpoints(plant: Plant, inputs: ReservoirInputs, state: PoolState) -> A
         chosen[t:last] = wanted[best, : last - t]
         moved = simulate(plant, inputs.window(t, last), chosen[t:last], now, guarded=False)
         now = PoolState(elevation_ft=float(moved.elevation_ft[-1]), oxbow_mw=float(moved.end_mw[-1]))
-    return chosen
+    return chosen[:intervals]
 
 
 def raft_floor_mw(inputs: ReservoirInputs, minimum_mw: float) -> Array:

@@ -77,7 +77,7 @@ def solve_two_stage(
     for index in range(many.scenarios):
         one = many.scenario(index)
         raft = None if np.isnan(one.raft_target_mw).all() else raft_tangents(plant, one, middle_af)
-        programs.append(build(plant, one, state, levels_ft=levels, raft=raft))
+        programs.append(build(plant, one, state, levels_ft=levels, raft=raft, steady_share=options.steady_share))
     fused = _Fused(programs, probability, shared)
     program = fused.program(plant.weights.cvar_weight, plant.weights.cvar_tail, probability)
     solver = loaded(program, options)
