@@ -1,29 +1,25 @@
 """The door of the lake: what every ingestion asset does with what its client read.
 
 A read is judged, what is suspect in it is marked, and it is stored at once, so that what was fetched stays when a
-later request fails. What is wrong shows as asset checks with the offending rows. Put here: the window of a
-partition, judging and storing, check results. Keep out: which product is read (assets/ingest*.py) and the rules
-themselves (domain/quality.py, resources/expectations.py).
+later request fails. Put here: judging and storing, and what was found. Keep out: how Dagster shows it
+(assets/families.py), which product is read (assets/ingest*.py) and the rules themselves (domain/quality.py,
+resources/expectations.py).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-import dagster as dg
 import polars as pl
 
 from domain import quality
-from domain.beliefs import CANONICAL, first_knowledge
+from domain.beliefs import CANONICAL, first_knowledge, retractions
 from domain.quality import Believable
 from resources.clock import Clock
 from resources.expectations import Limits, Rules, judge
 from resources.http import Read
 from resources.lake import Lake
-from resources.planning import PlanningReader
-from resources.series_file import believable
-from resources.sources_file import Sources
 
 GROUP: Final = "ingest"
 
@@ -47,22 +43,27 @@ SAYS: Final[Mapping[str, str]] = {
     SPIKES: "No value stands alone, by the series' own spread; those that do are kept as questionable.",
     FLAT: "No series stands still longer than it ever does; its values are kept as questionable.",
     FRESH: "The newest event is as young as its source's rhythm promises, whenever the last read was.",
-    UNITS: "Every series has the unit it always had.",
+    UNITS: "Every series has the unit it always had, by its label and by its scale.",
     AGREE: "Two sources say the same about the same event.",
     GREAT: "A back-loaded batch meets the Great Expectations suite made from config/series.toml.",
 }
 
+_WORDS: Final = {
+    RANGE: quality.OUTSIDE,
+    SPIKES: quality.SPIKE,
+    FLAT: quality.FLATLINE,
+    UNITS: quality.RESCALED,
+}
+"""Check -> what ``quality_detail`` says of the values that it doubts."""
+
 SHOWN: Final = 20
 """Offending rows in the metadata of a check."""
 
-BATCH: Final = timedelta(days=3)
-"""A window longer than this is a back-load: Great Expectations judges it, which takes seconds to import."""
-
-MARKET_AHEAD: Final = timedelta(hours=30)
-"""A day-ahead market publishes tomorrow's local day, which ends at most 30 h after today's UTC day (Pacific winter)."""
-
 _CONTEXT: Final = timedelta(hours=24)
 """How far before a read its series are looked at, so that a run that began earlier is seen whole."""
+
+_MEMORY: Final = timedelta(days=30)
+"""How far back the last good value of a series is looked for whose last day was doubted whole."""
 
 _RECENT: Final = timedelta(days=2)
 """Rows kept to tell the age of the newest event."""
@@ -132,6 +133,7 @@ class Door:
         batch: Whether this is a back-load.
         others: Sources of the lake to compare with, as series id -> series id here; None compares nothing.
         tolerance: Largest difference between two sources that is none [unit of the series].
+        share: Likewise, as a share of what the other source says; it comes on top.
     """
 
     lake: Lake
@@ -143,6 +145,7 @@ class Door:
     batch: bool = False
     others: Mapping[str, str] | None = None
     tolerance: float = 0.01
+    share: float = 0.0
 
     def take_in(self, reads: Iterator[Read], *, run_id: str) -> Taken:
         """Judge and store each read as it comes.
@@ -158,6 +161,9 @@ class Door:
         for read in reads:
             now = self.clock.now()
             rows = self._judged(read, taken)
+            if read.whole and rows.height:
+                known = self.lake.latest([read.whole], start=read.window[0], end=read.window[1])
+                rows = pl.concat([rows, retractions(known, rows, now=now)])
             rows = first_knowledge(rows, read_before=self.lake.reads(read.product), now=now)
             stored = self.lake.append(rows, run_id=run_id, product=read.product, window=read.window)
             taken.fetched += stored.rows_in
@@ -208,7 +214,7 @@ class Door:
         else:
             rows = quality.doubted(rows, limits, context=self._before(rows, limits))
             reason = pl.col("quality_detail")
-            for check, word in ((RANGE, quality.OUTSIDE), (SPIKES, quality.SPIKE), (FLAT, quality.FLATLINE)):
+            for check, word in _WORDS.items():
                 struck = rows.filter(reason.str.contains(word, literal=True))
                 taken.doubted += struck.height
                 if check in taken.offending:
@@ -224,6 +230,11 @@ class Door:
         if not names or not isinstance(first, datetime):
             return None
         known = self.lake.latest(names, start=first - _CONTEXT, end=first)
+        good = known.filter(pl.col("quality") == "good")["series_id"].unique()
+        if lost := [name for name in names if name not in good]:  # what they last were, before all was doubted
+            before = self.lake.latest(lost, start=first - _MEMORY, end=first - _CONTEXT)
+            before = before.filter(pl.col("quality") == "good").unique("series_id", keep="last", maintain_order=True)
+            known = pl.concat([before, known])
         return known.with_columns(
             event_end="event_start", belief_basis=pl.lit(None, pl.String), quality_detail=pl.lit(None, pl.String)
         ).select(pl.col(name).cast(dtype) for name, dtype in CANONICAL.items())
@@ -231,7 +242,9 @@ class Door:
     def _disagreeing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the events about which the lake holds something else from another source."""
         others = self.others or {}
-        ours = rows.filter(pl.col("series_id").is_in(list(others)) & pl.col("value").is_not_null())
+        ours = rows.filter(
+            pl.col("series_id").is_in(list(others)) & (pl.col("scenario") == "actual") & pl.col("value").is_not_null()
+        )
         if ours.is_empty():
             return ours
         first, last = ours["event_start"].min(), ours["event_start"].max()
@@ -245,7 +258,7 @@ class Door:
             & (pl.col("scenario") == "actual")
         )
         theirs = theirs.with_columns(pl.col("series_id").replace(names))
-        return quality.disagreements(ours, theirs, tolerance=self.tolerance)
+        return quality.disagreements(ours, theirs, tolerance=self.tolerance, share=self.share)
 
     def _expect(self, rows: pl.DataFrame, taken: Taken) -> None:
         """Judge a back-load by Great Expectations; one finding a rule that is broken."""
@@ -265,99 +278,3 @@ def suite(limits: Mapping[str, Believable]) -> Rules:
         unique=("series_id", "event_start", "belief_time", "scenario"),
         limits={series: Limits(low=one.low, high=one.high) for series, one in limits.items()},
     )
-
-
-def specs(asset: str, *checks: str) -> list[dg.AssetCheckSpec]:
-    """Return the specifications of an asset's checks: those every family has, and these."""
-    key = dg.AssetKey([GROUP, asset])
-    return [dg.AssetCheckSpec(name, asset=key, description=SAYS[name]) for name in (*ALWAYS, *checks)]
-
-
-def window_of(context: dg.AssetExecutionContext, clock: Clock, trailing: timedelta) -> tuple[datetime, datetime]:
-    """Return what to ask for: the partitions' window, without the future, which no measurement can fill.
-
-    A poll (the partition that holds the present) begins earlier by the trailing window of the product family: late
-    values, corrections and what came over midnight are read there, and only what changed is stored.
-    """
-    window, now = context.partition_time_window, clock.now()
-    start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
-    return (start - trailing, now) if start <= now < end else (start, end)
-
-
-def day_ahead_end(context: dg.AssetExecutionContext, end: datetime) -> datetime:
-    """Return the end of what a day-ahead market may have published for a window that ends at ``end``."""
-    return max(end, context.partition_time_window.end.astimezone(UTC)) + MARKET_AHEAD
-
-
-def door_of(  # noqa: PLR0913 - the resources of an asset, and what the family is
-    context: dg.AssetExecutionContext,
-    clock: Clock,
-    lake: Lake,
-    planning: PlanningReader,
-    sources: Sources,
-    family: str,
-    *,
-    complete: bool = False,
-    ordered: bool = True,
-    others: Mapping[str, str] | None = None,
-) -> Door:
-    """Return the door of a product family of config/sources.toml for the window of a run."""
-    window = context.partition_time_window
-    # Only a window that holds the present can have a newest event that is late.
-    present = window.start <= clock.now() < window.end
-    return Door(
-        lake=lake,
-        clock=clock,
-        limits=believable(planning.rules),
-        complete=complete,
-        ordered=ordered,
-        late=sources.reread[family].late if present else None,
-        batch=complete and window.end - window.start > BATCH,
-        others=others,
-    )
-
-
-def result(context: dg.AssetExecutionContext, taken: Taken) -> dg.MaterializeResult:
-    """Return what Dagster shows: counts, notes, and each declared check with its offending rows."""
-    keys = sorted(context.selected_asset_check_keys)
-    return dg.MaterializeResult(
-        metadata={
-            "rows_fetched": taken.fetched,
-            "rows_added": taken.added,
-            "rows_doubted": taken.doubted,
-            "notes": "; ".join(taken.notes[:SHOWN]) or "none",
-        },
-        check_results=[_check(key, taken.offending.get(key.name)) for key in keys],
-    )
-
-
-def _check(key: dg.AssetCheckKey, found: Found | None) -> dg.AssetCheckResult:
-    if found is None:
-        metadata: dict[str, dg.MetadataValue] = {"judged": dg.MetadataValue.text("not by this run: nothing to judge")}
-    elif not found.count:
-        metadata = {}
-    else:
-        rows = pl.concat([frame for frame in found.rows if frame.height], how="diagonal_relaxed").head(SHOWN)
-        metadata = {
-            "offending_rows": dg.MetadataValue.int(found.count),
-            "examples": dg.MetadataValue.md(_table(rows)),
-        }
-    return dg.AssetCheckResult(
-        check_name=key.name,
-        asset_key=key.asset_key,
-        passed=found is None or not found.count,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata=metadata,
-    )
-
-
-def _table(rows: pl.DataFrame) -> str:
-    """Return rows as a Markdown table, columns that say nothing left out."""
-    shown = rows.select(name for name in rows.columns if rows[name].null_count() < rows.height)
-    head = f"| {' | '.join(shown.columns)} |\n|{'---|' * shown.width}"
-    lines = (f"| {' | '.join(_cell(value) for value in row)} |" for row in shown.iter_rows())
-    return "\n".join([head, *lines])
-
-
-def _cell(value: object) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%SZ}" if isinstance(value, datetime) else str(value).replace("|", "\\|")

@@ -4,87 +4,45 @@ Pages keep no history, or little: every poll that says something new is kept. Pu
 Keep out: the Public API (ingest_ercot.py).
 """
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
-import dagster as dg
-
-from assets.door import AGREE, GROUP, ORDER, RANGE, door_of, result, specs, window_of
-from assets.partitions import DAYS
-from resources.clock import Clock
+from assets.door import AGREE, ORDER, RANGE
+from assets.families import Ask, family
+from resources.http import Read
 from resources.lake import Lake
 from resources.mis import MisClient
-from resources.planning import PlanningReader
 from resources.sources_file import Sources
 
 _PRICES: Final = "NP6-905-CD"
-_RUN_AS_ONE: Final = dg.BackfillPolicy.single_run()
+
+_of_pages = partial(family, ORDER, pool="ercot_mis", owner="team:market-data")
 
 
-@dg.asset(
-    key=[GROUP, "ercot_mis_prices"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="ercot_mis", owners=["team:market-data"], kinds={"python", "parquet"},
-    check_specs=specs("ercot_mis_prices", ORDER, RANGE, AGREE),
-)  # fmt: skip
-def ercot_mis_prices(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    ercot_mis: dg.ResourceParam[MisClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+def _series(sources: Sources) -> list[str]:
+    return [f"ercot:spp_rt:{point.name}:{point.type}" for point in sources.ercot.points]
+
+
+@_of_pages(RANGE, AGREE, table="ercot_mis", others=lambda sources: {name: name for name in _series(sources)})
+def ercot_mis_prices(ask: Ask, ercot_mis: MisClient) -> Iterator[Read]:
     """Real-time prices from the public document list: a second voice, and the one left when the API fails [USD/MWh]."""
-    series = [f"ercot:spp_rt:{point.name}:{point.type}" for point in sources.ercot.points]
-    door = door_of(context, clock, lake, planning, sources, "ercot_mis", others={name: name for name in series})
-    start, end = window_of(context, clock, sources.reread["ercot_mis"].poll)
-    reads = ercot_mis.read(_PRICES, start, end, seen=_seen(lake), series=series)
-    return result(context, door.take_in(reads, run_id=context.run_id))
+    return ercot_mis.read(_PRICES, *ask.window, seen=_seen(ask.lake), series=_series(ask.sources))
 
 
-@dg.asset(
-    key=[GROUP, "ercot_dashboards"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="ercot_mis", owners=["team:market-data"], kinds={"python", "parquet"},
-    check_specs=specs("ercot_dashboards", ORDER),
-)  # fmt: skip
-def ercot_dashboards(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    ercot_mis: dg.ResourceParam[MisClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+@_of_pages(table="ercot_dashboards")
+def ercot_dashboards(ask: Ask, ercot_mis: MisClient) -> Iterator[Read]:
     """Capacity and reserves as the dashboards show them: physical responsive capability, the emergency level, storage.
 
     A dashboard has no past: only the partition that holds the present reads anything.
     """
-    door = door_of(context, clock, lake, planning, sources, "ercot_dashboards")
-    reads = ercot_mis.dashboards() if _is_now(context, clock) else iter(())
-    return result(context, door.take_in(reads, run_id=context.run_id))
+    return ercot_mis.dashboards() if ask.is_now else iter(())
 
 
-@dg.asset(
-    key=[GROUP, "ercot_messages"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="ercot_mis", owners=["team:market-data"], kinds={"python", "parquet"},
-    check_specs=specs("ercot_messages", ORDER),
-)  # fmt: skip
-def ercot_messages(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    ercot_mis: dg.ResourceParam[MisClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+@_of_pages(table="ercot_dashboards")
+def ercot_messages(ask: Ask, ercot_mis: MisClient) -> Iterator[Read]:
     """Operations messages of about the last month: emergencies, watches, advisories; 1 active, 0 cancelled."""
-    door = door_of(context, clock, lake, planning, sources, "ercot_dashboards")
-    reads = iter([ercot_mis.messages()] if _is_now(context, clock) else [])
-    return result(context, door.take_in(reads, run_id=context.run_id))
-
-
-def _is_now(context: dg.AssetExecutionContext, clock: Clock) -> bool:
-    window = context.partition_time_window
-    return window.start <= clock.now() < window.end
+    return iter([ercot_mis.messages()] if ask.is_now else [])
 
 
 def _seen(lake: Lake) -> set[str]:

@@ -1,17 +1,17 @@
-"""California's market, licensed prices, public river forecasts and our own awards, one asset a product family.
+"""California's market, licensed prices, public river forecasts and our own awards, one function a product family.
 
 Put here: families that only checks, analysts and models under trial read. Keep out: what plans rest on (ingest.py).
 """
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
+from fnmatch import fnmatch
 
 import dagster as dg
 import polars as pl
 
-from assets.door import AGREE, FRESH, GROUP, ORDER, RANGE, Door, Taken, day_ahead_end, door_of, result, specs, window_of
-from assets.partitions import DAYS
+from assets.door import AGREE, FRESH, GROUP, ORDER, RANGE, Door, Taken
+from assets.families import Ask, family, result, specs
 from domain.errors import InputError
 from resources.awards_folder import AwardsFolder
 from resources.caiso import CaisoClient
@@ -20,114 +20,56 @@ from resources.cnrfc import CnrfcClient
 from resources.http import Read
 from resources.hydroforecast import HydroForecastClient
 from resources.lake import Lake
-from resources.planning import PlanningReader
-from resources.sources_file import Sources
 from resources.yes import YesClient
 
-_RUN_AS_ONE: Final = dg.BackfillPolicy.single_run()
 
-
-@dg.asset(
-    key=[GROUP, "caiso_five_minute_prices"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="caiso", owners=["team:market-data"], kinds={"python", "parquet"},
-    check_specs=specs("caiso_five_minute_prices", RANGE, FRESH),
-)  # fmt: skip
-def caiso_five_minute_prices(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    caiso: dg.ResourceParam[CaisoClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+@family(RANGE, FRESH, pool="caiso", owner="team:market-data", table="caiso", ordered=False)
+def caiso_five_minute_prices(ask: Ask, caiso: CaisoClient) -> Iterator[Read]:
     """CAISO prices of the five-minute market at the plant's nodes [USD/MWh]."""
-    door = door_of(context, clock, lake, planning, sources, "caiso", ordered=False)
-    start, end = window_of(context, clock, sources.reread["caiso"].poll)
-    return result(context, door.take_in(caiso.rtd_lmp(start, end), run_id=context.run_id))
+    return caiso.rtd_lmp(*ask.window)
 
 
-@dg.asset(
-    key=[GROUP, "caiso_load_forecast"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="caiso", owners=["team:market-data"], kinds={"python", "parquet"},
-    check_specs=specs("caiso_load_forecast", RANGE),
-)  # fmt: skip
-def caiso_load_forecast(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    caiso: dg.ResourceParam[CaisoClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+@family(RANGE, pool="caiso", owner="team:market-data", table="caiso_load_forecast", ordered=False)
+def caiso_load_forecast(ask: Ask, caiso: CaisoClient) -> Iterator[Read]:
     """CAISO's hourly load forecasts, a day and two days ahead [MW]."""
-    door = door_of(context, clock, lake, planning, sources, "caiso_load_forecast", ordered=False)
-    start, end = window_of(context, clock, sources.reread["caiso_load_forecast"].poll)
-    reads = caiso.load_forecasts(start, day_ahead_end(context, end))
-    return result(context, door.take_in(reads, run_id=context.run_id))
+    return caiso.load_forecasts(*ask.ahead)
 
 
-@dg.asset(
-    key=[GROUP, "yes_prices"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="yes", owners=["team:market-data"], kinds={"python", "parquet"},
-    check_specs=specs("yes_prices", ORDER, AGREE),
+@family(
+    ORDER, AGREE, pool="yes", owner="team:market-data", table="yes", others=lambda sources: sources.yes.same_as
 )  # fmt: skip
-def yes_prices(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    yes: dg.ResourceParam[YesClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+def yes_prices(ask: Ask, yes: YesClient) -> Iterator[Read]:
     """Prices from a licensed reseller, the items of [[yes.groups]]: a second voice for the markets [USD/MWh]."""
-    door = door_of(context, clock, lake, planning, sources, "yes", others=sources.yes.same_as)
-    start, end = window_of(context, clock, sources.reread["yes"].poll)
-    reads = yes.read(start, day_ahead_end(context, end))
-    return result(context, door.take_in(reads, run_id=context.run_id))
+    return yes.read(*ask.ahead)
 
 
-@dg.asset(
-    key=[GROUP, "public_river_forecasts"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="cnrfc", owners=["team:hydrology"], kinds={"python", "parquet"},
-    check_specs=specs("public_river_forecasts", ORDER),
+@family(
+    ORDER, AGREE, pool="cnrfc", owner="team:hydrology", table="cnrfc",
+    others=lambda sources: sources.cnrfc.same_as, tolerance=(30.0, 0.3),
 )  # fmt: skip
-def public_river_forecasts(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    cnrfc: dg.ResourceParam[CnrfcClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
-    """River forecasts of the public forecast centre by nominal issue: deterministic, and ensembles [cfs, ft]."""
-    door = door_of(context, clock, lake, planning, sources, "cnrfc")
-    start, end = window_of(context, clock, sources.reread["cnrfc"].poll)
+def public_river_forecasts(ask: Ask, cnrfc: CnrfcClient) -> Iterator[Read]:
+    """River forecasts of the public forecast centre by nominal issue: deterministic, and ensembles [cfs, ft].
 
-    def issues() -> Iterator[Read]:
-        for product in sources.cnrfc.products:
-            yield from cnrfc.issues(product, start, end, known=_known(lake))
-
-    return result(context, door.take_in(issues(), run_id=context.run_id))
+    What an issue says of the hours before it is held against our own gauges.
+    """
+    for product in ask.sources.cnrfc.products:
+        yield from cnrfc.issues(product, *ask.window, known=_known(ask.lake))
 
 
-@dg.asset(
-    key=[GROUP, "river_forecast_revisions"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="hydroforecast", owners=["team:hydrology"], kinds={"python", "parquet"},
-    check_specs=specs("river_forecast_revisions", ORDER, RANGE),
-)  # fmt: skip
-def river_forecast_revisions(
-    context: dg.AssetExecutionContext,
-    clock: dg.ResourceParam[Clock],
-    lake: dg.ResourceParam[Lake],
-    hydroforecast: dg.ResourceParam[HydroForecastClient],
-    planning: dg.ResourceParam[PlanningReader],
-    sources: dg.ResourceParam[Sources],
-) -> dg.MaterializeResult:
+@family(ORDER, RANGE, pool="hydroforecast", owner="team:hydrology", table="hydroforecast_v1")
+def river_forecast_revisions(ask: Ask, hydroforecast: HydroForecastClient) -> Iterator[Read]:
     """River forecasts by the vendor's older route, where one that was run again shows; off unless configured [cfs]."""
-    door = door_of(context, clock, lake, planning, sources, "hydroforecast_v1")
-    start, end = window_of(context, clock, sources.reread["hydroforecast_v1"].poll)
-    reads = hydroforecast.forecasts_v1(start, end) if sources.hydroforecast.older_route else iter(())
-    return result(context, door.take_in(reads, run_id=context.run_id))
+    return hydroforecast.forecasts_v1(*ask.window) if ask.sources.hydroforecast.older_route else iter(())
+
+
+class AwardsRun(dg.Config):
+    """Which of the waiting files a run reads.
+
+    Attributes:
+        names: Pattern of their names; what does not match keeps waiting.
+    """
+
+    names: str = "*"
 
 
 @dg.asset(
@@ -136,6 +78,7 @@ def river_forecast_revisions(
 )  # fmt: skip
 def awards(
     context: dg.AssetExecutionContext,
+    config: AwardsRun,
     clock: dg.ResourceParam[Clock],
     lake: dg.ResourceParam[Lake],
     awards_folder: dg.ResourceParam[AwardsFolder],
@@ -144,13 +87,14 @@ def awards(
 
     A file is moved only once its rows are stored, so a run that is killed costs nothing: the next one reads it again.
     """
-    return result(context, take_in_files(awards_folder, Door(lake=lake, clock=clock, limits={}), context.run_id))
+    door = Door(lake=lake, clock=clock, limits={})
+    return result(context, take_in_files(awards_folder, door, context.run.run_id, names=config.names))
 
 
-def take_in_files(folder: AwardsFolder, door: Door, run_id: str) -> Taken:
-    """Read, store and then move every waiting file; set aside what cannot be read, with the reason."""
+def take_in_files(folder: AwardsFolder, door: Door, run_id: str, *, names: str = "*") -> Taken:
+    """Read, store and then move the waiting files; set aside what cannot be read, with the reason."""
     taken = Taken()
-    for name in folder.waiting():
+    for name in (name for name in folder.waiting() if fnmatch(name, names)):
         try:
             read = folder.read(name)
         except FileNotFoundError:

@@ -142,7 +142,7 @@ def peer_python(folder: Path) -> str:
 
 
 def main() -> None:
-    """Measure in turns and print medians and ratios."""
+    """Measure in turns and print medians, best rounds and ratios."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--peer", help="a Python in which the peer is installed")
     chosen = arguments.parse_args().peer
@@ -159,13 +159,15 @@ def main() -> None:
                     times.setdefault(f"{way} ours", []).append(ours(payload))
                     times.setdefault(f"{way} peer", []).append(theirs(way))
                 times.setdefault("API page ours", []).append(ours(page))
-    middle = {key: statistics.median(values) * 1000 for key, values in times.items()}
-    print(f"NP6-905, one day: {96 * POINTS:,} rows; medians of {ROUNDS} rounds in turns, ms")
-    print(f"{'':12}{'ours':>10}{'gridstatus':>12}{'ratio':>8}")
-    for way in ("documents", "one table"):
-        mine, other = middle[f"{way} ours"], middle[f"{way} peer"]
-        print(f"{way:12}{mine:10.1f}{other:12.1f}{other / mine:7.1f}x")
-    print(f"{'API page':12}{middle['API page ours']:10.1f}{'-':>12}{'-':>8}")
+    print(f"NP6-905, one day: {96 * POINTS:,} rows; {ROUNDS} rounds in turns, ms")
+    print(f"{'':22}{'ours':>10}{'gridstatus':>12}{'ratio':>8}")
+    # The best round is what a machine without other work gives; the median is what this one gave.
+    for told, chosen in (("median", statistics.median), ("best", min)):
+        took = {key: chosen(values) * 1000 for key, values in times.items()}
+        for way in ("documents", "one table"):
+            mine, other = took[f"{way} ours"], took[f"{way} peer"]
+            print(f"{way + ', ' + told:22}{mine:10.1f}{other:12.1f}{other / mine:7.1f}x")
+        print(f"{'API page, ' + told:22}{took['API page ours']:10.1f}{'-':>12}{'-':>8}")
 
 
 if __name__ == "__main__":

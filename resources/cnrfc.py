@@ -7,7 +7,7 @@ Put here: file names, cycles, the politeness a public site asks for. Keep out: w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -56,6 +56,7 @@ class CnrfcSettings:
         cycles: Nominal hours of issues to ask for [UTC]: 12 always exists, 0, 6 and 18 in events.
         points: Single points, such as ``MFAC1``.
         products: What is read of each issue.
+        same_as: Series here -> the series of our own gauge of the same river.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -65,6 +66,7 @@ class CnrfcSettings:
     cycles: tuple[Annotated[int, Field(ge=0, le=18, multiple_of=6)], ...]
     points: tuple[str, ...]
     products: tuple[Product, ...] = ("deterministic", "hefs_hourly")
+    same_as: Mapping[str, str] = field(default_factory=dict)
 
 
 class CnrfcClient:

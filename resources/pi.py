@@ -91,7 +91,9 @@ class PiClient:
                 parts = [found[tag.path]] if tag.path in found else self._streams.read(tag, kind, window)
                 rows = within(pl.concat(part.rows for part in parts), window)
                 notes = () if rows.height else ("no events in the window",)
-                yield Read(f"{tag.path}:{kind}", window, rows, tuple(part.sha256 for part in parts), notes)
+                hashes = tuple(part.sha256 for part in parts)
+                whole = f"pi:{tag.path}:{kind}" if kind == "recorded" else ""
+                yield Read(f"{tag.path}:{kind}", window, rows, hashes, notes, whole)
 
     def _known(self, window: Window, kind: Kind) -> Window:
         now = self._clock.now()

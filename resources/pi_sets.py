@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import polars as pl
 
-from domain.errors import ConfigError, CredentialError, InputError, ServiceError
+from domain.errors import ConfigError, CredentialError, InputError, ServiceError, UnitError
 from domain.units import to_canonical
 from resources.http import Answer, Fetcher, Request
 from resources.http.windows import Window
@@ -65,8 +65,9 @@ class PiSets:
         def read(answer: Answer) -> Found:
             facts = Facts(fetched_at=answer.fetched_at, name=answer.name, options={"kind": kind})
             rows = registry.parse("pi", answer.content, facts)
-            full = {item.get("WebId") for item in answer.json["Items"] if self._is_full(item, kind)}
-            whole = [tag for tag, (_, web_id) in zip(tags, ids, strict=True) if web_id not in full]
+            streams = {item.get("WebId"): item for item in answer.json["Items"]}
+            pairs = [(tag, streams.get(web_id) or {}) for tag, (_, web_id) in zip(tags, ids, strict=True)]
+            whole = [tag for tag, one in pairs if not self._is_full(one, kind) and _as_declared(one, tag)]
             return _by_tag(rows, whole, kind, answer.sha256)
 
         return self._fetcher.fetch(Request(path=f"/streamsets/{call}", params=[*ids, *params]), read)
@@ -118,6 +119,16 @@ class PiSets:
     def _is_full(self, stream: Mapping[str, Any], kind: Kind) -> bool:
         """Whether a stream's page may have been cut."""
         return kind == "recorded" and len(stream.get("Items") or []) >= self._settings.page_size
+
+
+def _as_declared(stream: Mapping[str, Any], tag: PiTag) -> bool:
+    """Whether a stream prints the declared unit, in its own scale, wherever it prints one."""
+    values = [item.get("Value") if "Type" in item else item for item in stream.get("Items") or []]
+    printed = {one.get("UnitsAbbreviation") for one in (stream, *values) if isinstance(one, dict)}
+    try:
+        return all(to_canonical(unit) == to_canonical(tag.unit) for unit in printed if unit)
+    except UnitError:
+        return False
 
 
 def _by_tag(rows: pl.DataFrame, tags: Sequence[PiTag], kind: Kind, sha256: str) -> Found:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict
 
@@ -85,6 +86,45 @@ class SeriesRule:
     flat: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRule:
+    """Which market a price that a plan earns follows.
+
+    Attributes:
+        day_ahead: Planning series of the day-ahead price.
+        real_time: Planning series of the real-time price: what comes true.
+        zone: Zone of the market's day.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    day_ahead: str
+    real_time: str
+    zone: ZoneInfo
+
+
+def load_prices(path: Path) -> Mapping[str, PriceRule]:
+    """Return the market behind each price that a plan earns, in the order of the file.
+
+    Raises:
+        ConfigError: The file is unreadable, a key is not one, a zone does not exist, or a market's series is not in it.
+    """
+    tables = _tables(path)
+    rules: dict[str, PriceRule] = {}
+    for name, table in tables.get("price", {}).items():
+        where = f'price."{name}"'
+        rule = checked(PriceRule, table, path=path, where=where)
+        strange = [series for series in (rule.day_ahead, rule.real_time) if series not in tables["series"]]
+        if strange:
+            raise ConfigError(f"{path}, [{where}]: {strange[0]} is no series of this file")
+        try:
+            PlanningSeries.parse(name)
+        except InputError as error:
+            raise ConfigError(f"{path}, [{where}]: {error}") from None
+        rules[name] = rule
+    return rules
+
+
 def load_series(path: Path) -> Mapping[str, SeriesRule]:
     """Return each planning series' rule, in the order of the file.
 
@@ -92,7 +132,7 @@ def load_series(path: Path) -> Mapping[str, SeriesRule]:
         ConfigError: The file is unreadable, an id or a key is not one, or a range or a duration makes no sense.
     """
     rules: dict[str, SeriesRule] = {}
-    for name, table in _series_tables(path).items():
+    for name, table in _tables(path)["series"].items():
         rule = checked(SeriesRule, table, path=path, where=f'series."{name}"')
         try:
             PlanningSeries.parse(name)
@@ -126,11 +166,11 @@ def believable(rules: Mapping[str, SeriesRule]) -> dict[str, Believable]:
     return found
 
 
-def _series_tables(path: Path) -> Mapping[str, Any]:
+def _tables(path: Path) -> Mapping[str, Mapping[str, Any]]:
     tables = read_toml(path)
-    if set(tables) != {"series"} or not isinstance(tables["series"], Mapping):
+    if not {"series"} <= set(tables) <= {"series", "price"} or not all(isinstance(t, Mapping) for t in tables.values()):
         raise ConfigError(f'{path} has table(s) {", ".join(tables) or "none"}; write [series."r4.flow.cfs"] and so on')
-    return tables["series"]
+    return tables
 
 
 def _refuse_nonsense(rule: SeriesRule, where: str) -> None:

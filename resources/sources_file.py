@@ -43,6 +43,9 @@ class Reread:
         poll: At every poll.
         daily: Once a day.
         late: Oldest end of its newest event that is not late; None where events do not come at a pace.
+        silent: Oldest newest statement that is not late, of forecasts; None where statements do not come at a pace.
+        series: Patterns of its series, whose age raises the alarm.
+        source: The canonical source of which they must be; empty takes any.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -50,6 +53,9 @@ class Reread:
     poll: timedelta
     daily: timedelta
     late: timedelta | None = None
+    silent: timedelta | None = None
+    series: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from domain.instants import PACIFIC
 from simulators.clock import VirtualClock
+from simulators.faults import Faults, Table
 from simulators.localtime import DAY_S, HOUR_S, day_bounds, local_date, utc
 from simulators.noise import Floats, Ints, stream, uniforms
 from simulators.service import Refused, Service, Settings, json_response
@@ -171,18 +172,34 @@ def _energy(resource: str, location: str, cleared: Floats, self_scheduled: float
     ]
 
 
-def xml(world: World, award: Award) -> str:
-    """Return the file's XML."""
-    at = epochs(award.start, award.end, award.step).tolist()
-    trade = {moment: local_date(moment, PACIFIC) for moment in at}
-    hour = {moment: (moment - day_bounds(trade[moment], PACIFIC)[0]) // HOUR_S + 1 for moment in at}
-    parts = [_record_xml(award, record, at, trade, hour) for record in records(world, award)]
+def xml(world: World, award: Award, faults: Faults | None = None, now: float = 0.0) -> str:
+    """Return the file's XML, with the data switches that are on at ``now`` [epoch s]."""
+    at = epochs(award.start, award.end, award.step)
+    trade = {moment: local_date(moment, PACIFIC) for moment in at.tolist()}
+    hour = {moment: (moment - day_bounds(trade[moment], PACIFIC)[0]) // HOUR_S + 1 for moment in at.tolist()}
+    parts = []
+    for record in records(world, award):
+        table = Table({"mw": record.mw}, at, np.full(at.size, award.published), ("mw",))
+        table = table if faults is None else faults.visible(table, "awards", now)
+        left = replace(record, mw=np.asarray(table.columns["mw"], float))
+        text = _record_xml(award, left, table.event.tolist(), trade, hour)
+        parts.append(text if faults is None else _drifted(text, faults))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<MarketAwards xmlns="{NAMESPACE}"><MessageHeader><TimeDate>{_stamp(award.published)}</TimeDate>'
         "<Source>CMRI</Source><Version>v4</Version></MessageHeader><MessagePayload>"
         f"{''.join(parts)}</MessagePayload></MarketAwards>\n"
     )
+
+
+def _drifted(text: str, faults: Faults) -> str:
+    """Return a record whose elements are called otherwise, or hold one more, where a switch orders it."""
+    inner = ("MW", "intervalStartTime", "intervalEndTime", "tradeDate")
+    names, extra = faults.drifted("awards", list(inner))
+    for old, new in zip(inner, names, strict=False):
+        text = text.replace(f"<{old}>", f"<{new}>").replace(f"</{old}>", f"</{new}>")
+    more = "".join(f"<{name}>n/a</{name}>" for name in names[len(names) - extra :]) if extra else ""
+    return text.replace("</TradeIntervalData>", f"{more}</TradeIntervalData>")
 
 
 def _record_xml(award: Award, record: Record, at: Sequence[int], trade: dict[int, date], hour: dict[int, int]) -> str:
@@ -197,12 +214,16 @@ def _record_xml(award: Award, record: Record, at: Sequence[int], trade: dict[int
     }
     intervals = "".join(
         f"<TradeIntervalData><HR>{hour[moment]}</HR><intervalStartTime>{_stamp(moment)}</intervalStartTime>"
-        f"<intervalEndTime>{_stamp(moment + award.step)}</intervalEndTime><MW>{mw:g}</MW>"
+        f"<intervalEndTime>{_stamp(moment + award.step)}</intervalEndTime><MW>{_number(mw)}</MW>"
         f"<tradeDate>{trade[moment]}</tradeDate></TradeIntervalData>"
         for moment, mw in zip(at, record.mw.tolist(), strict=True)
     )
     body = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in head.items())
     return f"<MarketResultRecord>{body}{intervals}</MarketResultRecord>"
+
+
+def _number(mw: float) -> str:
+    return "" if mw != mw else f"{mw:g}"  # noqa: PLR0124 - false for NaN alone
 
 
 def _stamp(seconds: int) -> str:
@@ -232,7 +253,7 @@ class AwardsService(Service):
         award = by_name(self.world, request.path_params["name"], self.now() - self.faults.delay_s("awards"))
         if award is None:
             raise Refused(json_response({"result": "FMWK0008", "message": "No data"}, HTTPStatus.NOT_FOUND))
-        return Response(xml(self.world, award), media_type="application/xml")
+        return Response(xml(self.world, award, self.faults, self.now()), media_type="application/xml")
 
     async def background(self) -> None:
         """Drop files as virtual time passes, until cancelled."""
@@ -241,7 +262,7 @@ class AwardsService(Service):
             await asyncio.sleep(_LOOK_S)
 
     def drop(self) -> list[Path]:
-        """Write what was published since the last drop (at first: of the last two days) and return the paths.
+        """Write what was published since the last drop (at first: the backlog of the settings) and return the paths.
 
         A name is written once: whoever watches the folder may have moved the file away.
         """
@@ -250,7 +271,8 @@ class AwardsService(Service):
             return []
         now = self.now() - self.faults.delay_s("awards")
         written = []
-        for award in awards(self.world, self._dropped_to.get(folder, now - BACKLOG_S), now):
+        first = now - self.settings.awards_backlog_h * HOUR_S
+        for award in awards(self.world, self._dropped_to.get(folder, first), now):
             target = Path(folder) / award.name
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.with_suffix(".partial")
@@ -261,7 +283,7 @@ class AwardsService(Service):
         return written
 
     def _content(self, award: Award) -> bytes:
-        content = xml(self.world, award).encode()
+        content = xml(self.world, award, self.faults, self.now()).encode()
         struck = {fault.name for fault in self.faults.strikes(award.name)}
         if "html_200" in struck:
             return HTML_PAGE

@@ -45,10 +45,19 @@ _LOAD_RUNS: Final = (
     Run(name="7DA", label="Demand Forecast 7-Day Ahead", item="SYS_FCST_7DA_MW", spread=0.05, days_before=7),
     Run(name="2DA", label="Demand Forecast 2-Day Ahead", item="SYS_FCST_2DA_MW", spread=0.03, days_before=2),
     Run(name="DAM", label="Demand Forecast Day Ahead", item="SYS_FCST_DA_MW", spread=0.02, days_before=1),
+    Run(
+        name="RTM", label="Demand Forecast 5-Minute", item="SYS_FCST_5MIN_MW", spread=0.008, days_before=0, clock_h=0.0
+    ),
     Run(name="ACTUAL", label="Total Actual Hourly Integrated Load", item="SYS_FCST_ACT_MW", spread=0, days_before=None),
 )
 _RENEWABLE_RUNS: Final = (
     Run(name="DAM", label="Renewable Forecast Day Ahead", item="RENEW_FCST_DA_MW", spread=0.12, days_before=1),
+    Run(
+        name="HASP", label="Renewable Forecast HASP", item="RENEW_FCST_HASP_MW", spread=0.05, days_before=0, clock_h=0.0
+    ),
+    Run(
+        name="RTPD", label="Renewable Forecast RTPD", item="RENEW_FCST_RTPD_MW", spread=0.03, days_before=0, clock_h=0.0
+    ),
     Run(name="ACTUAL", label="Renewable Actual", item="RENEW_FCST_ACT_MW", spread=0, days_before=None),
 )
 _ACTUAL_LATE_S: Final = 4200

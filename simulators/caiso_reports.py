@@ -15,7 +15,7 @@ from simulators.caiso_forecasts import LOAD_REPORTS, RENEWABLE_REPORTS
 from simulators.caiso_tables import Report, gmt, operating_columns
 from simulators.faults import Table
 from simulators.localtime import HOUR_S
-from simulators.noise import Ints
+from simulators.noise import Ints, normals, stream
 from simulators.world import World, epochs
 from simulators.world_california import COMPONENTS, NODES
 
@@ -29,6 +29,10 @@ _ITEMS: Final = {
     "MGHG": "LMP_GHG_PRC",
 }
 _ALL_GROUPS: Final = "ALL_APNODES"
+_HASP_BEFORE_S: Final = 2700
+"""The hour-ahead process tells about 45 minutes before an interval."""
+_AS_REGIONS: Final = {"AS_CAISO": 1.0, "AS_CAISO_EXP": 0.9, "AS_NP26": 1.1, "AS_SP26": 1.05}
+_AS_TYPES: Final = {"RU": 0.35, "RD": 0.15, "SR": 0.25, "NR": 0.1, "RMU": 0.05, "RMD": 0.05}
 
 
 def _lmps(world: World, at: Ints, step: int, family: str, places: tuple[str, ...], run: str, price: str) -> Table:
@@ -83,12 +87,52 @@ def five_minute_lmps(world: World, start: int, end: int, places: tuple[str, ...]
     return _lmps(world, at, FIVE_MIN_S, "california_5min", places, "RTM", "VALUE")
 
 
+def advisory_lmps(world: World, start: int, end: int, places: tuple[str, ...]) -> Table:
+    """PRC_HASP_LMP: quarter-hourly, what the hour-ahead process expects; asked for without a market run."""
+    table = _lmps(world, epochs(start, end, QUARTER_S), QUARTER_S, "california_rt", places, "HASP", "MW")
+    noise = normals(stream(world.seed, "hasp"), table.event)
+    columns = {**table.columns, "MW": np.round(np.asarray(table.columns["MW"], float) + noise, 5)}
+    return Table(columns, table.event, table.event - _HASP_BEFORE_S, ("MW",))
+
+
+def reserve_prices(world: World, start: int, end: int, places: tuple[str, ...]) -> Table:
+    """PRC_AS, DAM: clearing prices of ancillary services by region and type, hourly, in a column called MW."""
+    at = epochs(start, end, HOUR_S)
+    regions = [region for region in _AS_REGIONS if not places or region in places]
+    pairs = [(region, kind) for region in regions for kind in _AS_TYPES]
+    when, count = operating_columns(at), len(pairs)
+    energy = world.window("sierra", start, end)[f"{NODES[0]}/LMP"]
+    # Invented: what energy pays above 20, less for slower reserves and for the larger region.
+    prices = [
+        np.round(np.maximum(0.1, share * np.maximum(0.0, energy - 20.0) + 1.0), 5) * _AS_REGIONS[region]
+        for region, kind in pairs
+        for share in [_AS_TYPES[kind]]
+    ]
+    columns: dict[str, NDArray[Any]] = {
+        "INTERVALSTARTTIME_GMT": np.tile(gmt(at), count),
+        "INTERVALENDTIME_GMT": np.tile(gmt(at + HOUR_S), count),
+        "OPR_DT": np.tile(when["OPR_DT"], count),
+        "OPR_HR": np.tile(when["OPR_HR"], count),
+        "OPR_INTERVAL": np.zeros(at.size * count, np.int64),
+        "ANC_REGION": np.repeat(np.array([region for region, _ in pairs]), at.size),
+        "ANC_TYPE": np.repeat(np.array([kind for _, kind in pairs]), at.size),
+        "MARKET_RUN_ID": np.full(at.size * count, "DAM"),
+        "XML_DATA_ITEM": np.repeat(np.array([f"{kind}_CLR_PRC" for _, kind in pairs]), at.size),
+        "MW": np.concatenate(prices or [np.array([])]),
+        "GROUP": np.repeat(np.arange(1, count + 1), at.size),
+    }
+    published = np.tile(when["midnight"], count) - 11 * HOUR_S + 300
+    return Table(columns, np.tile(at, count), published, ("MW",))
+
+
 REPORTS: Final[dict[tuple[str, str], Report]] = {
     (report.query, report.run): report
     for report in (
         Report(query="PRC_LMP", run="DAM", version=12, build=day_ahead_lmps),
         Report(query="PRC_RTPD_LMP", run="RTPD", version=3, build=fifteen_minute_lmps),
         Report(query="PRC_INTVL_LMP", run="RTM", version=3, build=five_minute_lmps),
+        Report(query="PRC_HASP_LMP", run="", version=3, build=advisory_lmps),
+        Report(query="PRC_AS", run="DAM", version=12, build=reserve_prices, place="anc_region"),
         *LOAD_REPORTS,
         *RENEWABLE_REPORTS,
     )

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from domain.instants import PACIFIC
 from simulators.archives import zip_bytes
 from simulators.cnrfc_files import AHEAD_H, PAST_H, POINTS, File, find, recent, text
+from simulators.faults import Table
 from simulators.localtime import HOUR_S, utc
 from simulators.service import Service
 from simulators.world_forecasts import river_forecast
@@ -58,7 +59,8 @@ class CnrfcService(Service):
         if file is None:
             status = HTTPStatus.OK if self.settings.cnrfc_html_before_issue else HTTPStatus.NOT_FOUND
             return Response(_NOT_FOUND, status, media_type="text/html")
-        modified = utc(file.modified + delay)
+        # A file that had been wrong is written again under its name.
+        modified = utc(max(file.modified + delay, min(self.faults.mended_at, self.now())))
         since = request.headers.get("if-modified-since")
         if since and parsedate_to_datetime(since) >= modified:
             return Response(status_code=HTTPStatus.NOT_MODIFIED)
@@ -89,7 +91,7 @@ class CnrfcService(Service):
 
     async def _point(self, request: Request) -> Response:
         point = request.query_params.get("id", "")
-        shown = recent(self.world, "export", self.now())
+        shown = recent(self.world, "export", self.now() - self.faults.delay_s("cnrfc"))
         if point not in POINTS or not shown:
             return Response(_NOT_FOUND, HTTPStatus.NOT_FOUND, media_type="text/html")
         return Response(self._point_csv(point, shown[0]), media_type="text/csv")
@@ -101,12 +103,16 @@ class CnrfcService(Service):
         ahead = river_forecast(self.world, POINTS[point], file.cycle // HOUR_S, "cnrfc", AHEAD_H).median_cfs
         flow = np.concatenate([past, ahead]).tolist()
         issued = f"{utc(file.modified).astimezone(PACIFIC):%m/%d/%Y %I %p}"
-        lines = [
-            ",".join(_POINT_HEADER),
-        ]
-        for place, value in enumerate(flow):
-            local = f"{utc(start + place * HOUR_S).astimezone(PACIFIC):%m/%d/%Y %I %p}"
+        names, extra = self.faults.drifted("cnrfc:point", list(_POINT_HEADER))
+        lines = [",".join(names)]
+        at = np.arange(start, start + len(flow) * HOUR_S, HOUR_S, dtype=np.int64)
+        table = Table({"flow": np.array(flow)}, at, np.full(at.size, file.modified), ("flow",))
+        table = self.faults.visible(table, "cnrfc:point", self.now())
+        for moment, value in zip(table.event.tolist(), table.columns["flow"].tolist(), strict=True):
+            place = (moment - start) // HOUR_S
+            local = f"{utc(moment).astimezone(PACIFIC):%m/%d/%Y %I %p}"
             trend = "" if place in {0, PAST_H} else ("Rising" if value > flow[place - 1] else "Falling")
             seen = "Observed" if place < PAST_H else "Forecast"
-            lines.append(f"{local},{value:.0f},{trend},{issued},No Exceedance,{seen}")
+            number = "" if value != value else f"{value:.0f}"  # noqa: PLR0124 - false for NaN alone
+            lines.append(",".join([local, number, trend, issued, "No Exceedance", seen, *["n/a"] * extra]))
         return "\n".join(lines) + "\n"

@@ -152,7 +152,8 @@ def text(world: World, faults: Faults, file: File, *, members: int, hours: int, 
         tuple(str(place) for place in range(len(columns))),
     )
     table = faults.visible(table, f"cnrfc:{file.kind}", now)
-    return _csv(ids, parameter, table)
+    names, extra = faults.drifted(f"cnrfc:{file.kind}", ["GMT", *ids])
+    return _csv(names, [parameter] * len(ids) + ["REMARK"] * extra, table, extra)
 
 
 def _instants(before: float, means: Floats) -> Floats:
@@ -190,12 +191,13 @@ def _daily(at: Ints, columns: Sequence[Floats]) -> tuple[Ints, list[Floats], str
     return at[24 : days * 24 + 1 : 24], means, "SQME"
 
 
-def _csv(ids: Sequence[str], parameter: str, table: Table) -> str:
+def _csv(names: Sequence[str], parameters: Sequence[str], table: Table, extra: int) -> str:
     times = [text.replace("T", " ") for text in stamps(table.event)]
     cells = [
         [_MISSING if value != value else f"{value / KCFS:.5f}" for value in column.tolist()]  # noqa: PLR0124 - NaN
         for column in table.columns.values()
     ]
+    cells += [["n/a"] * table.event.size] * extra
     lines = [",".join(row) for row in zip(times, *cells, strict=True)]
     # The real files end with blank lines.
-    return "\n".join([",".join(["GMT", *ids]), ",".join(["", *[parameter] * len(ids)]), *lines, "", ""])
+    return "\n".join([",".join(names), ",".join(["", *parameters]), *lines, "", ""])

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from simulators import ercot_archive as archive
+from simulators import ercot_board_faults as board_faults
 from simulators import ercot_mis as mis
 from simulators.clock import VirtualClock
 from simulators.ercot_catalogue import Product
@@ -37,10 +38,12 @@ class ErcotService(Service):
 
     name = "ercot"
     base_path = ROOT
+    never_twice = "/oauth2/v2.0/token"
 
     def __init__(self, world: World, clock: VirtualClock, settings: Settings | None = None) -> None:
         super().__init__(world, clock, settings)
         self._tokens: dict[str, float] = {}
+        self._used: dict[str, int] = {}
         self._calls: dict[str, deque[float]] = {}
         self._bytes: dict[tuple[str, int], int] = {}
 
@@ -111,12 +114,19 @@ class ErcotService(Service):
             text = f"Access denied due to {fault} subscription key. Make sure to provide a valid key for an active API."
             raise _gateway(HTTPStatus.UNAUTHORIZED, text)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        issued = self._tokens.get(token)
-        if scheme != "Bearer" or issued is None or self.clock.elapsed() - issued > self.settings.token_ttl_s:
+        if scheme != "Bearer" or not self._lives(token):
             raise _gateway(HTTPStatus.UNAUTHORIZED, "Unauthorized. Access token is missing or invalid.")
         if self.settings.vendor_limits:
             self._meter_calls(key)
         return key
+
+    def _lives(self, token: str) -> bool:
+        """Count a use of a token, and tell whether it is still good."""
+        issued, calls = self._tokens.get(token), self.settings.token_calls
+        self._used[token] = self._used.get(token, 0) + 1
+        if issued is None or (calls and self._used[token] > calls):
+            return False
+        return self.clock.elapsed() - issued <= self.settings.token_ttl_s
 
     def _meter_calls(self, key: str) -> None:
         now = self.clock.elapsed()
@@ -195,12 +205,15 @@ class ErcotService(Service):
         made = DASHBOARDS.get(request.path_params["name"])
         if made is None:
             return Response("<html><body>Not found</body></html>", HTTPStatus.NOT_FOUND, media_type="text/html")
-        delay = self.faults.delay_s(f"dashboard:{request.path_params['name']}")
-        return json_response(made(self.world, int(self.now()) - delay))
+        product = f"dashboard:{request.path_params['name']}"
+        content = made(self.world, int(self.now()) - self.faults.delay_s(product))
+        content = board_faults.spoiled(self.faults, product, content, self.now())
+        return json_response(self.faults.drifted_json(product, content))
 
     async def _messages(self, request: Request) -> Response:
         del request
-        return Response(page(self.world, self.now() - self.faults.delay_s("opsmessages")), media_type="text/html")
+        now = self.now() - self.faults.delay_s("opsmessages")  # what changed since is not on the page yet
+        return Response(page(self.world, now, self.faults), media_type="text/html")
 
     def _find(self, request: Request) -> Product:
         emil = request.path_params["emil"].lower()

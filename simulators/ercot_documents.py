@@ -97,6 +97,8 @@ def documents(world: World, faults: Faults, product: Product, start: int, end: i
     retried = at[uniforms(stream(world.seed, "retry", product.emil), at) < _RETRIED]
     found = [Document(product=product, rows_posted=int(moment)) for moment in at.tolist()]
     found += [Document(product=product, rows_posted=int(moment), retried=True) for moment in retried.tolist()]
+    lost = faults.lost(product.emil.lower(), at)
+    found = [document for document in found if document.rows_posted not in set(at[lost].tolist())]
     shown = [
         document for document in found if start <= document.posted + delay < end and document.posted + delay <= now
     ]
@@ -128,7 +130,8 @@ def zipped(world: World, faults: Faults, wanted: Sequence[Document], now: float)
     posted = [document.rows_posted for document in wanted]
     table = product.build(world, product.document_window(min(posted), max(posted)))
     table = table.take(np.isin(table.published, posted)) if table.columns else table
-    table = faults.visible(table, product.emil.lower(), now) if table.columns else table
+    # A posting is lost as a whole (`documents`); one that is there has all its rows.
+    table = faults.visible(table, product.emil.lower(), now, lose=False) if table.columns else table
     table = table.take(np.argsort(table.published, kind="stable"))
     header, lines = csv_lines(product, table, faults)
     found = {}

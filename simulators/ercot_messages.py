@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from domain.instants import CENTRAL
+from simulators.faults import Faults, Table
 from simulators.localtime import DAY_S, HOUR_S, utc
 from simulators.noise import stream, uniforms
 from simulators.world import World
@@ -31,6 +32,7 @@ _LEVELS: Final = (
     (2000.0, "ERCOT has declared Energy Emergency Alert Level 2: reserves are below 2,000 MW.", "Emergency Notice"),
     (1500.0, "ERCOT has declared Energy Emergency Alert Level 3: firm load is being shed.", "Emergency Notice"),
 )
+_HEADINGS: Final = ("Date and Time", "Notice", "Type", "Status")
 _HOT_C: Final = 39.0
 _COLD_C: Final = -8.0
 
@@ -112,14 +114,19 @@ def _clock(seconds: int) -> str:
     return f"{local:%b} {local.day}, {local.year} {hour}:{local:%M:%S %p}"
 
 
-def page(world: World, now: float) -> str:
-    """Return the page: date and time (no zone), notice, type, status."""
+def page(world: World, now: float, faults: Faults) -> str:
+    """Return the page: date and time (no zone), notice, type, status; rows may be lost or doubled, headings drift."""
     rows = []
-    for message in messages(world, now):
+    found = messages(world, now)
+    posted = np.array([message.posted for message in found], np.int64)
+    table = faults.visible(Table({"place": np.arange(posted.size)}, posted, posted, ()), "opsmessages", now)
+    names, extra = faults.drifted("opsmessages", list(_HEADINGS))
+    for message in (found[int(place)] for place in table.columns["place"].tolist()):
         status = "Active" if message.until is not None and message.until > now else "Cancelled"
         cells = (_clock(message.posted), message.notice, message.kind, status if message.until else "Active")
+        cells += ("n/a",) * extra
         rows.append("<tr>" + "".join(f'<td class="tdLeft">{escape(cell)}</td>' for cell in cells) + "</tr>")
-    head = "".join(f"<th>{name}</th>" for name in ("Date and Time", "Notice", "Type", "Status"))
+    head = "".join(f"<th>{name}</th>" for name in names)
     return (
         "<!DOCTYPE html><html><head><title>Operations Messages</title></head><body>"
         f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></body></html>'

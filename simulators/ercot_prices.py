@@ -65,7 +65,8 @@ def real_time_prices(world: World, window: Window) -> Table:
     return Table(columns, event, event + QUARTER_S + 120, ("settlementPointPrice",))
 
 
-def _dam_posted(world: World, at: Ints) -> Ints:
+def dam_posted(world: World, at: Ints) -> Ints:
+    """Return when the day-ahead results of hours are posted [epoch s]: around one o'clock the day before."""
     days, place = np.unique(delivery_columns(at)["day"].astype(np.int64), return_inverse=True)
     return posted_on(world, days - 1, DAM_HOUR, DAM_LATE_S, "day ahead")[place]
 
@@ -83,7 +84,7 @@ def day_ahead_prices(world: World, window: Window) -> Table:
         "settlementPointPrice": grid.T.ravel(),
         "DSTFlag": np.repeat(when["repeated"], points),
     }
-    posted = np.repeat(_dam_posted(world, at), points)
+    posted = np.repeat(dam_posted(world, at), points)
     return Table(columns, np.repeat(at, points), posted, ("settlementPointPrice",))
 
 
@@ -135,7 +136,7 @@ def day_ahead_capacity(world: World, window: Window) -> Table:
         "MCPC": np.array([prices[f"mcpc/{name}"] for name in RESERVES]).T.ravel(),
         "DSTFlag": np.repeat(when["repeated"], kinds),
     }
-    table = Table(columns, np.repeat(at, kinds), np.repeat(_dam_posted(world, at), kinds), ("MCPC",))
+    table = Table(columns, np.repeat(at, kinds), np.repeat(dam_posted(world, at), kinds), ("MCPC",))
     return table.take(_reserves_at(at).T.ravel())
 
 

@@ -29,7 +29,7 @@ RENEWABLE_POSTED_S: Final = 3309
 _BACK_H: Final = 48
 _AHEAD_H: Final = 168
 # Forecast zones as sums of weather zones (invented shares: the real map follows county lines).
-_FORECAST_ZONES: Final = {
+FORECAST_ZONES: Final = {
     "North": {"northCentral": 1.0, "east": 0.6},
     "South": {"southCentral": 1.0, "southern": 1.0},
     "West": {"farWest": 1.0, "west": 1.0, "north": 1.0},
@@ -38,7 +38,7 @@ _FORECAST_ZONES: Final = {
 _WIND_ZONES: Final = {"SouthHouston": 0.24, "West": 0.62, "North": 0.14}
 
 
-def _posting_hours(window: Window, world: World, offset_s: int, ahead_days: int, back_days: int) -> range:
+def posting_hours(window: Window, world: World, offset_s: int, ahead_days: int, back_days: int) -> range:
     """Return the epoch hours whose postings, ``offset_s`` after the hour, touch the window."""
     first = max(window.posted_from, day_bounds(window.first, CENTRAL)[0] - ahead_days * DAY_S)
     first = max(first, (world.first_hour + _BACK_H) * HOUR_S + DAY_S)
@@ -46,14 +46,15 @@ def _posting_hours(window: Window, world: World, offset_s: int, ahead_days: int,
     return range(-(-(first - offset_s) // HOUR_S), (last - offset_s) // HOUR_S + 1)
 
 
-def _inside(at: Ints, window: Window) -> NDArray[np.bool_]:
+def inside_of(at: Ints, window: Window) -> NDArray[np.bool_]:
+    """Return which instants [epoch s] lie in a window's local days."""
     return (at >= day_bounds(window.first, CENTRAL)[0]) & (at < day_bounds(window.last, CENTRAL)[1])
 
 
 def load_forecasts(world: World, window: Window) -> Table:
     """NP3-565-CD: every hour at half past, all models, all weather zones, today and seven days ahead."""
     models = [model for model in LOAD_MODELS if window.exact.get("model", model) == model]
-    hours = _posting_hours(window, world, LOAD_POSTED_S, FORECAST_DAYS - 1, 0)
+    hours = posting_hours(window, world, LOAD_POSTED_S, FORECAST_DAYS - 1, 0)
     return stacked([_load_posting(world, hour, models, window) for hour in hours])
 
 
@@ -68,7 +69,7 @@ def _load_posting(world: World, hour: int, models: list[str], window: Window) ->
     posted = hour * HOUR_S + LOAD_POSTED_S
     at = _load_targets(posted)
     forecast = load_forecast(world, hour, int(at[0]), int(at[-1]) + HOUR_S)
-    inside = _inside(at, window)
+    inside = inside_of(at, window)
     use = in_use_model(world, posted)
     if window.exact.get("inUseFlag", "").lower() == "true":
         models = [model for model in models if model == use]
@@ -99,20 +100,20 @@ def in_use_model(world: World, posted: int) -> str:
 def zonal_forecasts(world: World, window: Window) -> Table:
     """NP3-560-CD: the forecast in use by forecast zone, every hour at half past; documents only."""
     parts = []
-    for hour in _posting_hours(window, world, LOAD_POSTED_S, FORECAST_DAYS - 1, 0):
+    for hour in posting_hours(window, world, LOAD_POSTED_S, FORECAST_DAYS - 1, 0):
         posted = hour * HOUR_S + LOAD_POSTED_S
         at = _load_targets(posted)
         forecast = load_forecast(world, hour, int(at[0]), int(at[-1]) + HOUR_S)
         load = forecast[LOAD_MODELS.index(in_use_model(world, posted))]
         when = delivery_columns(at)
         columns: dict[str, NDArray[Any]] = {"deliveryDate": when["day"], "hourEnding": hour_text(when["hour"])}
-        for name, shares in _FORECAST_ZONES.items():
+        for name, shares in FORECAST_ZONES.items():
             total = sum((load[ZONES.index(zone)] * share for zone, share in shares.items()), np.zeros(at.size))
             columns[name] = np.round(total, 6)
         columns["SystemTotal"] = np.round(load.sum(axis=0), 6)
         columns["DSTFlag"] = when["repeated"]
-        table = Table(columns, at, np.full(at.size, posted), (*_FORECAST_ZONES, "SystemTotal"))
-        parts.append(table.take(_inside(at, window)))
+        table = Table(columns, at, np.full(at.size, posted), (*FORECAST_ZONES, "SystemTotal"))
+        parts.append(table.take(inside_of(at, window)))
     return stacked(parts)
 
 
@@ -141,10 +142,10 @@ def _clock_after(midnight: int, clock_s: int) -> int:
     return midnight + clock_s - int(local[1] - local[0] - clock_s)
 
 
-def _renewables(world: World, window: Window, name: str) -> list[tuple[int, Ints, Floats, Floats, NDArray[np.bool_]]]:
+def renewables(world: World, window: Window, name: str) -> list[tuple[int, Ints, Floats, Floats, NDArray[np.bool_]]]:
     """Return (posting, targets, forecast, truth, what of it has happened) of every posting that touches the window."""
     found = []
-    for hour in _posting_hours(window, world, RENEWABLE_POSTED_S, _AHEAD_H // 24 + 1, _BACK_H // 24 + 1):
+    for hour in posting_hours(window, world, RENEWABLE_POSTED_S, _AHEAD_H // 24 + 1, _BACK_H // 24 + 1):
         at = epochs((hour - _BACK_H) * HOUR_S, (hour + _AHEAD_H) * HOUR_S, HOUR_S)
         forecast = renewable_forecast(world, name, hour, int(at[0]), int(at[-1]) + HOUR_S)
         truth = world.window("texas", int(at[0]), int(at[-1]) + HOUR_S)[name]
@@ -152,7 +153,8 @@ def _renewables(world: World, window: Window, name: str) -> list[tuple[int, Ints
     return found
 
 
-def _renewable_table(window: Window, at: Ints, posted: int, values: dict[str, Floats]) -> Table:
+def renewable_table(window: Window, at: Ints, posted: int, values: dict[str, Floats]) -> Table:
+    """Return one posting of wind or sun: its stamp, its hours, the columns given."""
     when = delivery_columns(at)
     local, _ = to_local(np.array([posted], np.int64), CENTRAL)
     columns: dict[str, NDArray[Any]] = {
@@ -163,13 +165,13 @@ def _renewable_table(window: Window, at: Ints, posted: int, values: dict[str, Fl
         "DSTFlag": when["repeated"],
     }
     table = Table(columns, at, np.full(at.size, posted), tuple(values))
-    return table.take(_inside(at, window))
+    return table.take(inside_of(at, window))
 
 
 def wind(world: World, window: Window) -> Table:
     """NP4-732-CD: actual wind of two days back beside the forecast of seven days ahead, five to every hour."""
     parts = []
-    for posted, at, forecast, truth, past in _renewables(world, window, "wind"):
+    for posted, at, forecast, truth, past in renewables(world, window, "wind"):
         at_h = at / HOUR_S
         values: dict[str, Floats] = {}
         for zone, share in {"SystemWide": 1.0, **_WIND_ZONES}.items():
@@ -180,14 +182,14 @@ def wind(world: World, window: Window) -> Table:
             values[f"STWPF{zone_name}"] = forecast * share * lean
             values[f"WGRPP{zone_name}"] = forecast * share * lean * 0.86
         values["HSLSystemWide"] = np.where(past, truth * 1.04, np.nan)
-        parts.append(_renewable_table(window, at, posted, values))
+        parts.append(renewable_table(window, at, posted, values))
     return stacked(parts)
 
 
 def sun(world: World, window: Window) -> Table:
     """NP4-737-CD: actual sun of two days back beside the forecast of seven days ahead, five to every hour."""
     parts = []
-    for posted, at, forecast, truth, past in _renewables(world, window, "solar"):
+    for posted, at, forecast, truth, past in renewables(world, window, "solar"):
         values = {
             "genSystemWide": np.where(past, truth, np.nan),
             "COPHSLSystemWide": forecast * 0.98,
@@ -195,5 +197,5 @@ def sun(world: World, window: Window) -> Table:
             "PVGRPPSystemWide": forecast * 0.92,
             "HSLSystemWide": np.where(past, truth * 1.05, np.nan),
         }
-        parts.append(_renewable_table(window, at, posted, values))
+        parts.append(renewable_table(window, at, posted, values))
     return stacked(parts)

@@ -8,7 +8,8 @@ Put here: what a switch means. Keep out: wire formats (each service), transport 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -119,10 +120,21 @@ class Faults:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._active: list[Fault] = []
+        self.mended_at = 0.0
 
-    def clear(self) -> None:
-        """Turn every switch off."""
+    def clear(self, *, mended_at: float = 0.0) -> None:
+        """Turn every switch off; ``mended_at`` [epoch s]: then what had been published wrong was published anew."""
         self._active.clear()
+        self.mended_at = mended_at
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Turn every switch off for a while; afterwards each goes on where it was."""
+        active, self._active = self._active, []
+        try:
+            yield
+        finally:
+            self._active = active
 
     def add(self, spec: dict[str, Any]) -> None:
         """Turn a switch on.
@@ -180,13 +192,34 @@ class Faults:
         """Return how much later than usual a product appears [s]."""
         return int(sum(fault.number("seconds", 0.0) for fault in self._on("delay", product)))
 
-    def visible(self, table: Table, product: str, now: float) -> Table:
-        """Return the rows that may be shown at ``now`` [epoch s], with the data faults applied."""
+    def visible(self, table: Table, product: str, now: float, *, lose: bool = True) -> Table:
+        """Return the rows that may be shown at ``now`` [epoch s], with the data faults applied.
+
+        Args:
+            table: All rows.
+            product: Whose; a fault strikes it if its ``match`` is part of this.
+            now: The virtual present.
+            lose: Whether single rows may be lost; documents are lost as a whole (`lost`).
+        """
         table = table.take(table.published + self.delay_s(product) <= now)
         for fault in self._active:
-            if fault.match in product:
+            if fault.match in product and (lose or fault.name != "drop_interval"):
                 table = self._spoil(table, fault, product, now)
         return table
+
+    def doubled(self, product: str, event: Ints) -> Ints:
+        """Return the places of rows, by what they are about [epoch s], with those that come twice twice."""
+        copies = np.ones(event.size, np.int64)
+        for fault in self._on("duplicate_row", product):
+            copies += self._draw(fault, product, event)
+        return np.repeat(np.arange(event.size), copies)
+
+    def lost(self, product: str, at: Ints) -> NDArray[np.bool_]:
+        """Return which documents, by when they are posted [epoch s], are lost."""
+        gone = np.zeros(at.size, dtype=bool)
+        for fault in self._on("drop_interval", product):
+            gone |= self._draw(fault, product, at)
+        return gone
 
     def drifted(self, product: str, names: list[str]) -> tuple[list[str], int]:
         """Return column names after a schema drift, and how many unknown columns follow them."""
@@ -194,11 +227,25 @@ class Faults:
         for fault in self._on("schema_drift", product):
             renames = fault.options.get("rename", {})
             names = [renames.get(name, name) for name in names]
-            if fault.options.get("case") == "upper":
-                names = [name.upper() for name in names]
+            if fault.options.get("case") in {"upper", "lower"}:
+                names = [getattr(name, str(fault.options["case"]))() for name in names]
             if "add" in fault.options:
                 names, extra = [*names, str(fault.options["add"])], extra + 1
         return names, extra
+
+    def drifted_json(self, product: str, node: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Return JSON whose objects have drifted: keys renamed or in another case, a key nobody knows beside values."""
+        if not self._on("schema_drift", product):
+            return node
+        if isinstance(node, list):
+            return [self.drifted_json(product, one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        named = all(isinstance(value, dict | list) for value in node.values())
+        names, extra = self.drifted(product, list(node))
+        inside = [self.drifted_json(product, value) for value in node.values()]
+        found = dict(zip(names, inside, strict=False))
+        return found if named else {**found, **dict.fromkeys(names[len(names) - extra :], "n/a")}
 
     def is_on(self, name: str, product: str) -> bool:
         """Tell whether a switch is on for a product."""
@@ -225,8 +272,7 @@ class Faults:
         if fault.name == "drop_interval":
             return table.take(~self._draw(fault, product, table.event))
         if fault.name == "duplicate_row":
-            copies = 1 + self._draw(fault, product, table.event).astype(np.int64)
-            return table.take(np.repeat(np.arange(table.event.size), copies))
+            return table.take(self.doubled(product, table.event))
         if fault.name not in _VALUE_FAULTS or not table.event.size:
             return table
         timed = fault.name in _TIMED

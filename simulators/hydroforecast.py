@@ -101,6 +101,7 @@ class HydroForecastService(Service):
         if query.get("format", "json") == "csv":
             return Response(_legacy_csv(forecasts), media_type="text/csv")
         units = query.get("units", "cms")
+        forecasts = self.faults.drifted_json(f"hydroforecast:{site}", forecasts)
         data = {"siteId": site, "type": "short-term", "units": units, "forecasts": forecasts}
         return json_response({"page": page, "hasNextPage": page * size < len(found), "data": data})
 
@@ -138,10 +139,11 @@ class HydroForecastService(Service):
         hours = _hours(str(query.get("timeAggregation", "1H")))
         if query.get("aggregationMethod", "mean") != "mean":
             raise refusal(HTTPStatus.BAD_REQUEST, "aggregationMethod is mean")
-        return [
+        found = [
             self._forecast(source, site, run, issued, (columns, factor, hours))
             for run, issued in self._issues(source, query)
         ]
+        return self.faults.drifted_json(f"hydroforecast:{site}", found)
 
     def _issues(self, source: str, query: dict[str, Any]) -> list[tuple[int, int]]:
         """Return (model run, issue time) [epoch s] of the published issues that a query asks for."""
@@ -162,11 +164,12 @@ class HydroForecastService(Service):
         delay = self.faults.delay_s("hydroforecast")
         found = []
         cycle, offset = _CYCLE_H[source] * HOUR_S, _CYCLE_START_H[source] * HOUR_S
-        first = (low - delay - 6 * HOUR_S - offset) // cycle
+        first = (low - 6 * HOUR_S - offset) // cycle
         for number in range(first, (high - offset) // cycle + 1):
             run = number * cycle + offset
-            issued = issue_time(self.world.seed, source, run) + delay
-            if run >= self.world.first_hour * HOUR_S and low <= issued < high and (exact is None or issued in exact):
+            issued = issue_time(self.world.seed, source, run)
+            shown = issued + delay <= now and run >= self.world.first_hour * HOUR_S
+            if shown and low <= issued < high and (exact is None or issued in exact):
                 found.append((run, issued))
         return found
 
@@ -177,7 +180,7 @@ class HydroForecastService(Service):
         forecast = river_forecast(self.world, SITES[site], run // HOUR_S, source)
         at = epochs(run, run + RIVER_LEADS_H * HOUR_S, HOUR_S)
         data = {name: _column(forecast, name) * factor for name in names}
-        published = np.full(at.size, issued - self.faults.delay_s("hydroforecast"))
+        published = np.full(at.size, issued)
         product = f"hydroforecast:{site}"
         if self.faults.is_on("cross_quantiles", product):
             data = dict(zip(data, reversed(data.values()), strict=True))

@@ -173,7 +173,8 @@ class PiService(Service):
         async def endpoint(request: Request) -> Response:
             self._admit(request)
             tag = self._tag(request.path_params["web_id"])
-            return json_response(self._broken(selected(_guarded(read, tag, request), _wanted(request)), tag))
+            answer = self._broken(selected(_guarded(read, tag, request), _wanted(request)), tag)
+            return json_response(self.faults.drifted_json(f"pi:{tag.path}", answer))
 
         return endpoint
 
@@ -186,7 +187,7 @@ class PiService(Service):
                 answer = _guarded(read, tag, request)
                 content = answer if "Items" in answer else {"Value": answer}
                 head = {"WebId": web_id, "Name": tag.path.rpartition("|")[2], "Path": f"\\\\{SERVER}\\{tag.path}"}
-                items.append({**head, **content})
+                items.append({**head, **self.faults.drifted_json(f"pi:{tag.path}", self._broken(content, tag))})
             return json_response({"Links": {}, "Items": items})
 
         return endpoint
@@ -239,10 +240,13 @@ class PiService(Service):
         product = f"pi:{tag.path}"
         unit = self.faults.unit(product, tag.unit)
         items = values(replace(tag, unit=unit), texts, found)
+        self._flag(items, product, at)
+        return {"Links": {}, "Items": items, "UnitsAbbreviation": unit}
+
+    def _flag(self, items: list[dict[str, Any]], product: str, at: Ints) -> None:
         for name in ("questionable", "substituted"):
             for place in np.flatnonzero(self.faults.flagged(name, product, at)).tolist():
                 items[place][name.title()] = True
-        return {"Links": {}, "Items": items, "UnitsAbbreviation": unit}
 
     def _summary(self, tag: Tag, request: Request) -> dict[str, Any]:
         query = request.query_params
@@ -258,13 +262,15 @@ class PiService(Service):
             raise errors(HTTPStatus.BAD_REQUEST, _NOT_DIGITAL)
         self._limit("summaryDuration", (bounds.size - 1) * len(wanted))
         found = self.archive.periods(tag, bounds, self.now())
+        product = f"pi:{tag.path}"
+        tag = replace(tag, unit=self.faults.unit(product, tag.unit))
         late = query.get("timeType", "Auto") == "MostRecentTime"
         texts = stamps(bounds[1:] if late else bounds[:-1])
-        items = [
-            {"Type": kind, "Value": value}
-            for kind in wanted
-            for value in values(unitless(tag) if kind in {"Count", "PercentGood"} else tag, texts, found[kind])
-        ]
+        items = []
+        for kind in wanted:
+            told = values(unitless(tag) if kind in {"Count", "PercentGood"} else tag, texts, found[kind])
+            self._flag(told, product, bounds[:-1])
+            items += [{"Type": kind, "Value": value} for value in told]
         return {"Links": {}, "Items": items}
 
     def _value(self, tag: Tag, request: Request) -> dict[str, Any]:

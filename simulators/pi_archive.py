@@ -105,8 +105,11 @@ class Archive:
         published = at + (SAMPLE_S if tag.mean else 2)
         table = Table({"value": value}, at, published, ("value",))
         table = self._faults.visible(table, f"pi:{tag.path}", now)
+        value = table.columns["value"]
+        if tag.digital:  # whatever a switch makes of a state's number, it is the number of a state
+            value = np.abs(np.round(value)) % len(MODES)
         inside = (table.event >= start) & (table.event < end)
-        return Events(at=table.event[inside], value=table.columns["value"][inside])
+        return Events(at=table.event[inside], value=value[inside])
 
     def _samples(self, tag: Tag, low: int, high: int) -> Floats:
         if tag.series == "award_mw":

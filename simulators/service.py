@@ -24,7 +24,7 @@ from domain.instants import parse_instant
 from simulators.clock import VirtualClock
 from simulators.faults import Faults
 from simulators.localtime import utc
-from simulators.transport import App, Captured, FaultyTransport, Message, Scope
+from simulators.transport import App, Captured, Exchange, FaultyTransport, Message, Scope
 from simulators.world import World
 
 CONTROL: Final = "/_control"
@@ -37,6 +37,7 @@ class Settings:
     Attributes:
         vendor_limits: Enforce the vendors' request limits; off, a demonstration is not slowed down.
         token_ttl_s: Life of an ERCOT token [s].
+        token_calls: Calls after which an ERCOT token counts as expired; 0: only time ends it.
         caiso_spacing_s: Least time between two OASIS calls [s].
         ercot_calls_per_minute: Per subscription key.
         ercot_bytes_per_hour: Per subscription key.
@@ -47,6 +48,7 @@ class Settings:
         hefs_hours: Rows of a river ensemble: 721 today, 337 before 2014-10-21.
         cnrfc_html_before_issue: A file not yet issued is a page with status 200 instead of 404.
         awards_folder: Where market awards are dropped; empty: nowhere.
+        awards_backlog_h: How far back the first drop into a folder reaches [h].
     """
 
     user: str = "demo"
@@ -57,6 +59,7 @@ class Settings:
     tenant: str = "demo"
     vendor_limits: bool = False
     token_ttl_s: float = 3600.0
+    token_calls: int = 0
     caiso_spacing_s: float = 5.0
     ercot_calls_per_minute: int = 30
     ercot_bytes_per_hour: int = 200_000_000
@@ -67,6 +70,7 @@ class Settings:
     hefs_hours: int = 721
     cnrfc_html_before_issue: bool = False
     awards_folder: str = ""
+    awards_backlog_h: float = 48.0
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a failure of ours
@@ -93,12 +97,15 @@ class Service:
 
     name: str
     base_path: str = ""
+    never_twice: str = ""
+    """What the path of a route ends with whose good answers differ each time, such as tokens; empty: none does."""
 
     def __init__(self, world: World, clock: VirtualClock, settings: Settings | None = None) -> None:
         self.world = world
         self.clock = clock
         self.settings = settings or Settings()
         self.faults = Faults(world.seed)
+        self.journal: list[Exchange] | None = None
         self.inner: Starlette | None = None
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -123,7 +130,24 @@ class Service:
             routes=[control, *self.routes()],
             exception_handlers={Refused: _answer_refusal, TailraceError: _answer_error},
         )
-        return FaultyTransport(self.inner, self.faults.strikes, CONTROL)
+        return FaultyTransport(
+            self.inner, self.faults.strikes, CONTROL, lambda: None if self.journal is None else self.journal.append
+        )
+
+    async def spoiled(self, journal: Sequence[Exchange]) -> list[Exchange]:
+        """Return the exchanges in which something else was answered than the service answers now, or held back.
+
+        With the switches off and the clock where it was, these are the answers that a switch struck: whatever it
+        does, it is told by comparing bytes.
+        """
+        found = []
+        for one in journal:
+            status, _, content = await self._send_within(one.method, one.target, one.headers, one.body)
+            told_twice = bool(self.never_twice) and one.target.endswith(self.never_twice)
+            same = one.status == status and (told_twice or one.content == content)
+            if one.slowed or not same:
+                found.append(one)
+        return found
 
     async def _control(self, request: Request) -> Response:
         if request.method == "POST":

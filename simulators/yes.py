@@ -88,13 +88,15 @@ class YesService(Service):
             page = f"<html><body>HTTP Status 404 - {error}</body></html>"
             return Response(page, HTTPStatus.NOT_FOUND, media_type="text/html")
         if form == "json":
-            return json_response(rows)
+            return json_response(self.faults.drifted_json("yes", rows))
         if form != "csv":
             return Response(
                 "<html><body>Not supported here</body></html>", HTTPStatus.NOT_FOUND, media_type="text/html"
             )
-        lines = [",".join("" if cell is None else str(cell) for cell in row.values()) for row in rows]
-        return Response("\n".join([",".join(rows[0]) if rows else "DATETIME", *lines]) + "\n", media_type="text/csv")
+        names, extra = self.faults.drifted("yes", list(rows[0]) if rows else ["DATETIME"])
+        cells = [[*row.values(), *["n/a"] * extra] for row in rows]
+        lines = [",".join("" if cell is None else str(cell) for cell in row) for row in cells]
+        return Response("\n".join([",".join(names), *lines]) + "\n", media_type="text/csv")
 
     def _rows(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the rows of a query, stamped at the end of their period in the asked zone."""
@@ -120,7 +122,9 @@ class YesService(Service):
         }
         # Labelled from the period's beginning: on change days hour ending 2 occurs twice, hour ending 3 not at all.
         stamps = _stamp_columns(local_reading(ends - STEP_S, zone) + STEP_S)
-        return [row for row in _assembled(stamps, columns) if _wanted(row, query.get("peaktype", "ALL").upper())]
+        assembled = _assembled(stamps, columns)
+        rows = [assembled[place] for place in self.faults.doubled("yes", ends).tolist()]
+        return [row for row in rows if _wanted(row, query.get("peaktype", "ALL").upper())]
 
 
 def _stamp_columns(local_end: np.ndarray) -> list[dict[str, Any]]:

@@ -55,6 +55,8 @@ class Read:
         rows: Canonical rows, possibly none: an empty answer is an outcome, a failed one raises.
         raw: The sha256 of each landed body, in the order they came.
         notes: What a run record should mention.
+        whole: The series of which the rows are all the events that there are: one that is known and not among them
+            was deleted at the source. Empty where a missing row says nothing.
     """
 
     product: str
@@ -62,6 +64,7 @@ class Read:
     rows: pl.DataFrame
     raw: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    whole: str = ""
 
 
 def kept(reads: Iterator[Read], series: Collection[str]) -> Iterator[Read]:

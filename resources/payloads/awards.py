@@ -14,17 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import time
 from typing import Final
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 import polars as pl
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from domain.beliefs import CANONICAL, canonical
 from domain.errors import PayloadError
 from domain.instants import PACIFIC
 from resources.payloads import Facts
-from resources.payloads.envelope import Kind, check, documents, kind_of, refuse_html, short_name
+from resources.payloads.envelope import Kind, check, documents, kind_of, refuse_html, short_name, xml_of
 from resources.payloads.tables import floats, unrepeated
 from resources.payloads.times import day_at, instant, instants, known_by
 
@@ -32,8 +30,6 @@ NO_DATA: Final = "FMWK0008"
 """Result code of "no data for the given criteria": an empty answer, not a failure."""
 SCHEDULE_TYPES: Final = frozenset({"CLEARED", "MARKET", "SELF"})
 MARKETS: Final = {"DAM": "day_ahead", "RTM": "real_time"}
-_MAX_XML_BYTES: Final = 8 << 20
-"""The longest message that is read: a day of 40 resources with six products has about 7 MB."""
 _RECORD: Final = ("resource", "product", "scheduleType", "marketType")
 
 
@@ -84,12 +80,7 @@ def _root(body: bytes, what: str) -> Element:
     kind = kind_of(body)
     if kind is not Kind.XML:
         raise PayloadError(f"{what} is {kind}, not XML", retryable=kind is Kind.HTML)
-    if len(body) > _MAX_XML_BYTES:
-        raise PayloadError(f"{what} has {len(body):,} bytes of XML; the limit is {_MAX_XML_BYTES:,}")
-    try:
-        return fromstring(body, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise PayloadError(f"{what} is XML that is cut short or hostile: {error}", retryable=True) from None
+    return xml_of(body, what)
 
 
 def _cells(root: Element, what: str) -> Iterator[tuple[str, ...]]:

@@ -15,18 +15,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 import polars as pl
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from domain.beliefs import CANONICAL, TIME, Basis, canonical
 from domain.errors import PayloadError
 from domain.instants import PACIFIC
 from resources.payloads import Facts
-from resources.payloads.envelope import Document, Kind, check, documents, kind_of, refuse_html, short_name
-from resources.payloads.tables import floats, keys_of, read_table, require_columns, texts, unrepeated
+from resources.payloads.envelope import Document, Kind, check, documents, kind_of, refuse_html, short_name, xml_of
+from resources.payloads.tables import floats, key_of, keys_of, read_table, require_columns, texts, unrepeated
 from resources.payloads.times import day_at, instants, is_repeated, known_by, localised
 
 NO_DATA: Final = "1000"
@@ -37,9 +35,16 @@ _ENDS: Final = ("intervalendtimegmt", "intervalendgmt", "endtimegmt", "enddategm
 _VALUES: Final = ("mw", "prc", "value")
 """The value's column: a day-ahead price sits in one called MW, a 15-minute price in PRC, a 5-minute price in VALUE."""
 _PRICE_RUNS: Final = {"DAM": "da", "RTPD": "rtpd", "RTM": "rtd", "RTD": "rtd", "HASP": "hasp", "RUC": "ruc"}
+_LMP_TYPES: Final = {
+    "LMP_PRC": "LMP",
+    "LMP_ENE_PRC": "MCE",
+    "LMP_CONG_PRC": "MCC",
+    "LMP_LOSS_PRC": "MCL",
+    "LMP_GHG_PRC": "MGHG",
+}
+"""What an XML answer calls a component of the price -> what a CSV calls it."""
 _DAY_AHEAD: Final = frozenset({"DAM", "2DA", "7DA", "RUC"})
 _CREATED: Final = re.compile(r"_(\d{8}|\d{4}_\d{2}_\d{2})_(\d{2})_(\d{2})_(\d{2})_v\d+")
-_MAX_XML_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +78,16 @@ def parse(payload: bytes, facts: Facts) -> pl.DataFrame:
     what = short_name(facts.name, "OASIS answer")
     refuse_html(check(payload, what), what)
     found = documents(payload, what, what=what)
-    tables = [document for document in found if kind_of(document.body) is Kind.TEXT]
+    tables = [(document, None) for document in found if kind_of(document.body) is Kind.TEXT] or _reports(found, what)
     if not tables:
         said = _refusal(found, what)
         if said is None:
             names = ", ".join(document.name for document in found[:5])
-            raise PayloadError(f"{what} holds no CSV and no ERR_CODE ({names}); ask with resultformat=6")
+            raise PayloadError(f"{what} holds no CSV, no report and no ERR_CODE ({names}); ask with resultformat=6")
         if said.code != NO_DATA:
             raise PayloadError(f"{what} was refused: ERR_CODE {said.code}, {said.description}")
         return pl.DataFrame(schema=CANONICAL)
-    return pl.concat(_rows(document, facts, what) for document in tables)
+    return pl.concat(_rows(document, table, facts, what) for document, table in tables)
 
 
 def refusal(payload: bytes, name: str = "") -> Refusal | None:
@@ -109,13 +114,41 @@ def created_in(names: Sequence[str]) -> datetime | None:
     return None
 
 
-def _rows(document: Document, facts: Facts, what: str) -> pl.DataFrame:
-    columns = keys_of(document.body, document.name)
+def _reports(found: Sequence[Document], what: str) -> list[tuple[Document, pl.DataFrame | None]]:
+    """Return the tables of XML answers (resultformat 5), with the columns that the CSV of the same report has."""
+    tables = []
+    for document in found:
+        if kind_of(document.body) is not Kind.XML:
+            continue
+        rows: list[dict[str, str]] = []
+        for item in xml_of(document.body, what).iter():
+            if _local(item) == "REPORT_ITEM":
+                head = {_local(cell): (cell.text or "").strip() for part in item for cell in part}
+                cells = [part for part in item if _local(part) == "REPORT_DATA"]
+                rows += [_named_as_in_csv(part, head.get("MKT_TYPE", "")) for part in cells]
+        if rows:
+            tables.append((document, pl.DataFrame(rows, infer_schema_length=None)))
+    return tables
+
+
+def _named_as_in_csv(data: Element, market: str) -> dict[str, str]:
+    """Return one REPORT_DATA as a row: ``RESOURCE_NAME`` is a node, an area or a hub, by what the report is of."""
+    cells = {key_of(_local(cell)): (cell.text or "").strip() for cell in data}
+    item, place = cells.pop("dataitem", ""), cells.pop("resourcename", "")
+    if item in _LMP_TYPES:
+        cells |= {"lmptype": _LMP_TYPES[item], "node": place}
+    elif item.startswith("SYS_FCST"):
+        cells |= {"tacareaname": place}
+    return cells | {"mw": cells.pop("value", ""), "marketrunid": market}
+
+
+def _rows(document: Document, table: pl.DataFrame | None, facts: Facts, what: str) -> pl.DataFrame:
+    columns = keys_of(document.body, document.name) if table is None else table.columns
     query = next((query for query in _QUERIES if set(query.columns) <= set(columns)), None)
     if query is None:
         has = ", ".join(columns[:20])
         raise PayloadError(f"{document.name} is no OASIS report we read; its columns are {has}")
-    table = _timed(read_table(document.body, document.name), document.name)
+    table = _timed(read_table(document.body, document.name) if table is None else table, document.name)
     value = _value_column(table, document.name)
     table = floats(table, [value], document.name).with_columns(value=pl.col(value))
     table = texts(table, [*query.columns, "marketrunid"]).with_columns(
@@ -203,16 +236,15 @@ def _refusal(found: Sequence[Document], what: str) -> Refusal | None:
     for document in found:
         if kind_of(document.body) is not Kind.XML:
             continue
-        if len(document.body) > _MAX_XML_BYTES:
-            raise PayloadError(f"{what} holds {len(document.body):,} bytes of XML; ask with resultformat=6 for CSV")
-        try:
-            root = fromstring(document.body, forbid_dtd=True)
-        except (ParseError, DefusedXmlException) as error:
-            raise PayloadError(f"{what} holds XML that is broken or hostile: {error}", retryable=True) from None
+        root = xml_of(document.body, what)
         code = _text_of(root, "ERR_CODE")
         if code is not None:
             return Refusal(code, _text_of(root, "ERR_DESC") or "no description")
     return None
+
+
+def _local(node: Element) -> str:
+    return node.tag.rsplit("}", 1)[-1]
 
 
 def _text_of(root: Element, tag: str) -> str | None:

@@ -15,17 +15,26 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import Element, ParseError
 
 import orjson
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
 
 from domain.errors import PayloadError
 
-MAX_PAYLOAD_BYTES: Final = 256 << 20
+MAX_PAYLOAD_BYTES: Final = 128 << 20
 """The largest payload that is looked at; the largest recorded one is 5 MB, a bulk download of 1,000 about 60 MB."""
-MAX_UNPACKED_BYTES: Final = 384 << 20
+MAX_UNPACKED_BYTES: Final = 192 << 20
 """The most that all members of one payload may unpack to, nested archives included."""
 MAX_JSON_BYTES: Final = 64 << 20
-"""The most JSON that becomes objects, at up to ten times its size; a PI answer of 150,000 values has 25 MB."""
+"""The most JSON that is read; a PI answer of 150,000 values has 25 MB."""
+MAX_JSON_OBJECT_BYTES: Final = 192 << 20
+"""The most memory that JSON may become: ``[[],[],...`` becomes thirty times its size."""
+MAX_HTML_BYTES: Final = 2 << 20
+"""The longest web page that is read; a month of operations messages has 0.2 MB, and reading takes a second a MB."""
+MAX_XML_TAGS: Final = 600_000
+"""The most tags that become elements, at about 150 bytes each; a day of awards of 40 resources has 250,000."""
 MAX_RATIO: Final = 250
 """The most one member may grow by once it is larger than `RATIO_FREE_BYTES`; deflate itself can reach 1,032."""
 RATIO_FREE_BYTES: Final = 16 << 20
@@ -35,8 +44,11 @@ MAX_MEMBERS: Final = 2_000
 MAX_DEPTH: Final = 2
 """A bulk download is a zip of zips; nothing real is deeper."""
 
+_JSON_COSTS: Final = {b"{": 240, b"[": 90, b",": 60, b'":': 70}
+"""Bytes of memory that each of these brings: a small dict, a list, a value with its reference, a key of its own."""
 _CHUNK: Final = 1 << 20
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
+_UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _HTML_MARKS: Final = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
@@ -122,6 +134,8 @@ def check(payload: bytes, what: str) -> Kind:
     if kind is Kind.GZIP:
         raise PayloadError(f"{what} is a gzip stream, which no contract sends; unpack it first")
     promised = _SUFFIX_KINDS.get(PurePosixPath(what).suffix.lower())
+    if kind is Kind.HTML and len(payload) > MAX_HTML_BYTES:
+        raise PayloadError(f"{what} is an HTML page of {len(payload):,} bytes; none of ours has {MAX_HTML_BYTES:,}")
     if promised and kind not in promised and kind is not Kind.HTML:
         expected = " or ".join(sorted(promised))
         raise PayloadError(f"{what} is mislabelled: its name promises {expected}, its first bytes are {kind}")
@@ -141,7 +155,7 @@ def documents(payload: bytes, name: str, *, what: str) -> list[Document]:
         PayloadError: The archive is damaged (retryable), hides a bomb, nests too deep or holds nothing.
     """
     if kind_of(payload) is not Kind.ZIP:
-        return [Document(name, payload.removeprefix(_UTF8_BOM))]
+        return [Document(name, _utf8(payload, name))]
     budget = _Budget(what)
     found = list(_members(payload, (name,), budget))
     if not found:
@@ -153,14 +167,40 @@ def json_of(body: bytes, what: str) -> Any:  # noqa: ANN401 - a JSON value has a
     """Return the JSON value in ``body``.
 
     Raises:
-        PayloadError: It is too large, cut short or no JSON (retryable: a broken transfer looks the same).
+        PayloadError: It is too large, cut short or no JSON (retryable: a broken transfer looks the same), or an object
+            in it has one key twice.
     """
     if len(body) > MAX_JSON_BYTES:
         raise PayloadError(f"{what} has {len(body):,} bytes of JSON; the limit is {MAX_JSON_BYTES:,}; split it")
+    size = sum(body.count(mark) * cost for mark, cost in _JSON_COSTS.items())
+    if size > MAX_JSON_OBJECT_BYTES:
+        raise PayloadError(
+            f"{what} is JSON that would become about {size >> 20:,} MB of objects; the limit is"
+            f" {MAX_JSON_OBJECT_BYTES >> 20:,}; split it"
+        )
     try:
-        return orjson.loads(body.removeprefix(_UTF8_BOM))
+        value = orjson.loads(body.removeprefix(_UTF8_BOM))
     except orjson.JSONDecodeError as error:
         raise PayloadError(f"{what} is not whole JSON ({error}); fetch it again", retryable=True) from None
+    # Of a key that comes twice the reader keeps the last in silence; written out again, its colon is missing.
+    if orjson.dumps(value).count(b":") < body.count(b":"):
+        raise PayloadError(f"{what} has an object with one key twice; which is meant?")
+    return value
+
+
+def xml_of(body: bytes, what: str) -> Element:
+    """Return the root of an XML document.
+
+    Raises:
+        PayloadError: It has too many tags, declares a document type (where entities expand), or is cut short.
+    """
+    tags = body.count(b"<")
+    if tags > MAX_XML_TAGS:
+        raise PayloadError(f"{what} has {tags:,} tags of XML; the limit is {MAX_XML_TAGS:,}; split it")
+    try:
+        return fromstring(body, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise PayloadError(f"{what} is XML that is cut short or hostile: {error}", retryable=True) from None
 
 
 def text_of(body: bytes, what: str) -> str:
@@ -189,7 +229,7 @@ class _Budget:
             raise PayloadError(f"{self.what} holds more than {MAX_MEMBERS:,} members; split it")
 
     def read(self, stream: IO[bytes], name: str, packed: int) -> bytes:
-        parts: list[bytes] = []
+        whole = io.BytesIO()  # hands out its buffer, where joined parts would be held twice
         size = 0
         while chunk := stream.read(_CHUNK):
             size += len(chunk)
@@ -198,8 +238,8 @@ class _Budget:
                 raise PayloadError(f"{self.what} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes at {name}; split it")
             if size > RATIO_FREE_BYTES and size > MAX_RATIO * max(packed, 1):
                 raise PayloadError(f"{self.what} is a zip bomb: {name} grows more than {MAX_RATIO}-fold")
-            parts.append(chunk)
-        return b"".join(parts)
+            whole.write(chunk)
+        return whole.getvalue()
 
 
 def _members(payload: bytes, outer: tuple[str, ...], budget: _Budget) -> Iterator[Document]:
@@ -228,4 +268,14 @@ def _member(
     if kind_of(body) is Kind.ZIP:
         yield from _members(body, (*outer, name), budget)
     else:
-        yield Document(name, body.removeprefix(_UTF8_BOM), outer)
+        yield Document(name, _utf8(body, name), outer)
+
+
+def _utf8(body: bytes, name: str) -> bytes:
+    """Return text as UTF-8 without a byte-order mark; spreadsheets save "Unicode text" as UTF-16 with one."""
+    if not body.startswith(_UTF16_BOMS):
+        return body.removeprefix(_UTF8_BOM)
+    try:
+        return body.decode("utf-16").encode()
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"{name} begins as UTF-16 text and is none (byte {error.start}); fetch it again") from None

@@ -4,15 +4,16 @@ Put here: value objects, digital and system states, the ways in which a 200 hide
 and retries (resources/pi.py).
 
 What a payload does not say, ``Facts.options`` must: ``path`` (``OPS/Gauging Stations/R4|Flow``), ``kind``
-(``recorded``, ``interp1h``, ``avg1h``...), ``unit`` where the server prints none, ``future`` = ``true`` for points that
-hold forecasts, ``assumed_delay_s``. PI keeps no publication time: a value counts as known `ASSUMED_DELAY` after the
-end of its interval (``schedule_rule``), or when it was fetched if that was earlier (``ingest_time``).
+(``recorded``, ``interp1h``, ``avg1h``...; left out, the items show it), ``unit`` where the server prints none,
+``future`` = ``true`` for points that hold forecasts, ``assumed_delay_s``. PI keeps no publication time: a value counts
+as known `ASSUMED_DELAY` after the end of its interval (``schedule_rule``), or when it was fetched if that was earlier
+(``ingest_time``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -40,6 +41,8 @@ SYSTEM_STATES: Final = frozenset(
 
 _KIND: Final = re.compile(r"(recorded)|(interp|avg|min|max|total)(\d+)([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_EVEN_STEPS: Final = 3
+"""Fewer even steps between stamps may be chance."""
 _SUMMARY: Final = {"avg": "Average", "min": "Minimum", "max": "Maximum", "total": "Total"}
 _RETRYABLE_STATUS: Final = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -106,17 +109,25 @@ def next_link(payload: bytes) -> str | None:
     return (links or {}).get("Next")
 
 
-def reading(facts: Facts, path: str | None, what: str) -> Reading:
-    """Return how a stream is to be read, from the options and the path that the answer itself gives.
+def reading(facts: Facts, path: str | None, what: str, *, shown: Callable[[], str] = str) -> Reading:
+    """Return how a stream is to be read, from the options and from what the answer itself tells.
 
-    ``facts.product`` may give both for a file: ``OPS/Gauging Stations/R4|Flow:avg1h``, or the kind alone.
+    ``facts.product`` may give both for a file: ``OPS/Gauging Stations/R4|Flow:avg1h``, or one of them alone.
+
+    Args:
+        facts: May hold path and kind.
+        path: What the answer says it measures, or None.
+        what: Names the answer in an error.
+        shown: Tells the kind that its items show, where nobody says how they were asked for.
 
     Raises:
         PayloadError: Path or kind is unknown, or the kind is none of ours.
     """
     named, _, kind = (facts.product or "").rpartition(":")
+    if kind and not _KIND.fullmatch(kind) and not named:
+        named, kind = kind, ""
     path = facts.options.get("path") or named or path
-    kind = facts.options.get("kind") or kind
+    kind = facts.options.get("kind") or kind or shown()
     if not path or not kind:
         raise PayloadError(
             f"{what} does not say {'what it measures' if not path else 'how it was asked for'};"
@@ -186,7 +197,7 @@ def _refuse_hidden_failure(answer: Mapping[str, Any], what: str) -> None:
 def _stream(
     stream: Mapping[str, Any], items: list[dict[str, Any]], facts: Facts, what: str, path: str | None = None
 ) -> pl.DataFrame:
-    how = reading(facts, path, what)
+    how = reading(facts, path, what, shown=lambda: _shown(items, what))
     values = items if how.summary is None else _of_type(items, how.summary, what)
     if not values:
         return pl.DataFrame(schema=CANONICAL)
@@ -196,6 +207,26 @@ def _stream(
     if how.summary is not None:
         rows = _judged_by_share(rows, _of_type(items, "PercentGood", what), what)
     return _believed(rows, facts, what)
+
+
+def _shown(items: list[dict[str, Any]], what: str) -> str:
+    """Return the kind of reading that items show: means by their type, interpolated values by their even steps.
+
+    Archived events are compressed and do not come evenly on whole minutes; a few of them may, so that three even steps
+    are the least that shows anything. An empty text where nothing is shown.
+    """
+    means = [item["Value"] for item in items if item.get("Type") == "Average" and isinstance(item.get("Value"), dict)]
+    stamps = [value["Timestamp"] for value in means or items if isinstance(value.get("Timestamp"), str)]
+    if (any("Type" in item for item in items) and not means) or not stamps:
+        return ""
+    moments = instants(pl.Series(stamps, dtype=pl.String), what).unique().sort()
+    steps = moments.diff().drop_nulls().unique()
+    minutes, rest = divmod(int(steps[0].total_seconds()), 60) if len(steps) == 1 else (0, 0)
+    even = minutes and not rest and moments.dt.second().max() == 0
+    length = f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    if means:
+        return f"avg{length}" if even else ""
+    return f"interp{length}" if even and len(moments) > _EVEN_STEPS else "recorded"
 
 
 def _values(values: list[dict[str, Any]], what: str) -> pl.DataFrame:
@@ -285,7 +316,8 @@ def _unit(stream: Mapping[str, Any], values: list[dict[str, Any]], facts: Facts,
     units = {to_canonical(unit) for unit in printed}
     if len(units) > 1:
         raise UnitError(f"{series} comes in several units: {', '.join(sorted(printed))}")
-    if declared is not None and units and {to_canonical(declared)[0]} != {unit for unit, _ in units}:
+    # The scale as well: thousands that nobody declared are as likely a wrong label as a new one.
+    if declared is not None and units and {to_canonical(declared)} != units:
         raise UnitError(f"{series} comes in {printed.pop()}, but is declared in {declared}; which is right?")
     return units.pop() if units else to_canonical(declared or "")
 

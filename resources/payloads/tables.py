@@ -22,8 +22,14 @@ MAX_COLUMNS: Final = 20_000
 MAX_HEADER_BYTES: Final = 1 << 20
 """The longest header line; 20,000 names of 50 letters."""
 
-MAX_CELLS: Final = 40_000_000
+MAX_LINE_BYTES: Final = 1 << 20
+"""The longest row: an ensemble of 4,141 columns has 40 kB."""
+MAX_CELLS: Final = 12_000_000
 """The most cells that become a table, 16 bytes each at least; a bulk download of 1,000 documents has 8 million."""
+
+_TITLES: Final = 4
+"""Lines of title that spreadsheets and report pages put above a table."""
+_TITLE_BYTES: Final = 4096
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _QUOTED: Final = r'"[^"]*"'
@@ -63,12 +69,12 @@ def keys_of(body: bytes, what: str) -> list[str]:
 
 
 def split_header(body: bytes, what: str) -> Header:
-    """Return the first line that is not blank, as a header.
+    """Return the first line that is not blank, as a header; titles above it, which part no fields, are passed over.
 
     Raises:
         PayloadError: The line is longer or wider than any table's, or binary.
     """
-    text = body.lstrip(b"\r\n \t")
+    text = _below_titles(body.lstrip(b"\r\n \t"))
     end = text.find(b"\n", 0, MAX_HEADER_BYTES)
     if end < 0:
         if len(text) > MAX_HEADER_BYTES:
@@ -83,8 +89,27 @@ def split_header(body: bytes, what: str) -> Header:
     return Header([name.strip() for name in _fields(line, delimiter, what)], text[end + 1 :], delimiter)
 
 
-def read_rows(rest: bytes, width: int, what: str, *, delimiter: str = ",") -> pl.DataFrame:
+def _below_titles(text: bytes) -> bytes:
+    """Return the text from its header on: lines without a delimiter above one that has several are titles."""
+    lines = text[:_TITLE_BYTES].split(b"\n")[: _TITLES + 1]
+    marks = [sum(line.count(mark.encode()) for mark in _DELIMITERS) for line in lines]
+    first = next((index for index, count in enumerate(marks) if count), 0)
+    if not first or marks[first] < 2:  # noqa: PLR2004 - a table of ours has three columns at least, a stray comma one
+        return text
+    return text[sum(len(line) + 1 for line in lines[:first]) :]
+
+
+def read_rows(
+    rest: bytes, width: int, what: str, *, delimiter: str = ",", numeric: Collection[int] = ()
+) -> pl.DataFrame:
     """Return the rows under a header as text columns ``0`` to ``width - 1``, without rows that hold nothing.
+
+    Args:
+        rest: The text below the header.
+        width: Columns of the header.
+        what: Names the table in an error.
+        delimiter: What parts its fields.
+        numeric: Columns to read as numbers where every cell of them is one or empty; `floats` judges the others.
 
     Raises:
         PayloadError: They have more than `MAX_CELLS`, or one has fewer or more fields than the header (retryable: the
@@ -93,11 +118,21 @@ def read_rows(rest: bytes, width: int, what: str, *, delimiter: str = ",") -> pl
     schema = {str(index): pl.String for index in range(width)}
     if not rest:
         return pl.DataFrame(schema=schema)
-    refuse_cells(rest.count(b"\n") + 1, width, what)
+    _refuse_lines(rest, what)
+    if len(rest) * width > MAX_CELLS:  # a line has a byte at least
+        refuse_cells(rest.count(b"\n") + 1, width, what)
+    numbers = dict.fromkeys(map(str, numeric), pl.Float64)
     try:
-        rows = _scan(rest, schema, delimiter)
-        # Rows are compared by their delimiters: the reader itself fills short rows with nulls and says nothing.
-        even = b'"' not in rest and rest.count(delimiter.encode()) == (width - 1) * rows.height
+        try:
+            rows = _scan(rest, schema | numbers, delimiter)
+        except pl.exceptions.PolarsError:
+            if not numbers:
+                raise
+            rows = _scan(rest, schema, delimiter)
+        # The reader fills short rows with nulls and says nothing: where a last cell is empty, delimiters are counted.
+        even = b'"' not in rest and (
+            rows[:, -1].null_count() == 0 or rest.count(delimiter.encode()) == (width - 1) * rows.height
+        )
     except pl.exceptions.PolarsError:
         even = False
     if not even or width == 1:
@@ -106,24 +141,42 @@ def read_rows(rest: bytes, width: int, what: str, *, delimiter: str = ",") -> pl
     return rows.filter(~pl.all_horizontal(pl.all().is_null())) if rows["0"].null_count() else rows
 
 
-def read_table(body: bytes, what: str) -> pl.DataFrame:
+def read_table(body: bytes, what: str, *, numeric: Collection[str] = ()) -> pl.DataFrame:
     """Return a table of text columns, named by `key_of`; a column without a name is left out.
+
+    Columns named in ``numeric`` may come as numbers already.
 
     Raises:
         PayloadError: Two columns have one name, or `split_header` or `read_rows` refuses.
     """
     header = split_header(body, what)
-    rows = read_rows(header.rest, len(header.names), what, delimiter=header.delimiter)
-    return named(rows, header.names, what)
+    return named(read_below(header, what, numeric=numeric), header.names, what)
 
 
-def read_documents(documents: Sequence[Document], what: str) -> tuple[pl.DataFrame, list[int]]:
+def read_below(header: Header, what: str, *, numeric: Collection[str] = ()) -> pl.DataFrame:
+    """Return `read_rows` of what stands below a header, without rows that repeat it: each of joined files brings it.
+
+    Raises:
+        PayloadError: As `read_rows`.
+    """
+    places = _places(header, numeric)
+    rows = read_rows(header.rest, len(header.names), what, delimiter=header.delimiter, numeric=places)
+    if not header.names[0] or not (rows["0"] == header.names[0]).any():
+        return rows
+    cells = (pl.col(str(index)).cast(pl.String).str.strip_chars() == name for index, name in enumerate(header.names))
+    return rows.filter(~pl.all_horizontal(cells).fill_null(value=False))
+
+
+def read_documents(
+    documents: Sequence[Document], what: str, *, numeric: Collection[str] = ()
+) -> tuple[pl.DataFrame, list[int]]:
     """Return the rows of documents that share one header as one table, and how many rows each gave.
 
-    A day of quarter-hour documents is read once, not 96 times.
+    A day of quarter-hour documents is read once, not 96 times. Columns named (by `key_of`) in ``numeric`` may come as
+    numbers already.
     """
     if len(documents) == 1:
-        table = read_table(documents[0].body, documents[0].name)
+        table = read_table(documents[0].body, documents[0].name, numeric=numeric)
         return table, [table.height]
     headers = [split_header(document.body, document.name) for document in documents]
     first = headers[0]
@@ -133,10 +186,17 @@ def read_documents(documents: Sequence[Document], what: str) -> tuple[pl.DataFra
         return pl.concat(tables, how="diagonal"), [table.height for table in tables]
     parts = [header.rest if header.rest.endswith(b"\n") else header.rest + b"\n" for header in headers]
     counts = [part.count(b"\n") for part in parts]
-    rows = read_rows(b"".join(parts), len(first.names), what, delimiter=first.delimiter)
+    rows = read_rows(
+        b"".join(parts), len(first.names), what, delimiter=first.delimiter, numeric=_places(first, numeric)
+    )
     if rows.height != sum(counts):  # a blank line in one of them: count each by itself
         counts = [read_rows(part, len(first.names), what, delimiter=first.delimiter).height for part in parts]
     return named(rows, first.names, what), counts
+
+
+def _places(header: Header, keys: Collection[str]) -> list[int]:
+    # The first column tells joined headers and blank rows, so it stays text.
+    return [index for index, name in enumerate(header.names) if index and keys and key_of(name) in keys]
 
 
 def named(rows: pl.DataFrame, names: Sequence[str], what: str) -> pl.DataFrame:
@@ -177,7 +237,7 @@ def refuse_cells(rows: int, width: int, what: str) -> None:
 
 
 def floats(table: pl.DataFrame, columns: Iterable[str], what: str, *, blanks: Collection[str] = ()) -> pl.DataFrame:
-    """Turn text columns into numbers; an empty cell becomes null.
+    """Turn text columns into numbers; an empty cell becomes null, and a column of numbers stays as it is.
 
     Args:
         table: Text columns.
@@ -188,7 +248,9 @@ def floats(table: pl.DataFrame, columns: Iterable[str], what: str, *, blanks: Co
     Raises:
         PayloadError: A cell is neither a number nor blank.
     """
-    chosen = list(columns)
+    chosen = [column for column in columns if table.schema[column] != pl.Float64]
+    if not chosen:
+        return table
     cast = table.with_columns(pl.col(chosen).cast(pl.Float64, strict=False))
     before, after = table.select(chosen).null_count(), cast.select(chosen).null_count()
     if before.equals(after):
@@ -222,7 +284,13 @@ def numbers(values: Sequence[Any], what: str) -> pl.Series:
 
 def texts(table: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
     """Strip text columns: fixed-width exports pad them with blanks."""
-    return table.with_columns(pl.col(list(columns)).str.strip_chars())
+    chosen = list(columns)
+    # Looking at both ends of a text costs a third of writing it anew, and most exports pad nothing.
+    ends = pl.col(chosen).str.starts_with(" ") | pl.col(chosen).str.ends_with(" ")
+    padded = table.select(ends.any()).row(0) if chosen else ()
+    return table.with_columns(
+        pl.col(name).str.strip_chars() for name, is_so in zip(chosen, padded, strict=True) if is_so
+    )
 
 
 def doubt_last(rows: pl.DataFrame, body: bytes) -> pl.DataFrame:
@@ -299,6 +367,18 @@ def _fields(line: bytes, delimiter: str, what: str) -> list[str]:
         return next(csv.reader([text_of(line, what)], delimiter=delimiter), [])
     except csv.Error as error:
         raise PayloadError(f"{what} has a line that is no CSV ({error})") from None
+
+
+def _refuse_lines(rest: bytes, what: str) -> None:
+    """Refuse what is no text, and a line that no row fills: splitting it would take many times its size."""
+    if b"\x00" in rest:
+        raise PayloadError(f"{what} is binary after its first line, no table; was it packed or encrypted?")
+    start = 0
+    while len(rest) - start > MAX_LINE_BYTES:
+        end = rest.rfind(b"\n", start, start + MAX_LINE_BYTES)
+        if end < 0:
+            raise PayloadError(f"{what} has a line longer than {MAX_LINE_BYTES:,} bytes: no table's row")
+        start = end + 1
 
 
 def _refuse_width(line: bytes, what: str) -> None:

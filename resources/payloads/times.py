@@ -137,6 +137,30 @@ def local_stamps(stamps: pl.Series, zone: ZoneInfo, what: str, *, repeated: pl.S
     return pairs.join(table, on=["stamp", "repeated"], how="left", maintain_order="left")["moment"]
 
 
+def published_stamps(stamps: pl.Series, zone: ZoneInfo, what: str, *, fetched_at: datetime | None = None) -> pl.Series:
+    """Return naive local texts of when something was published as UTC timestamps that never claim it too early.
+
+    A stamp of the repeated autumn hour without a flag may mean either pass. The first would make a value of the
+    second pass known an hour before anybody had said it; so it is the second, unless the text was in our hands by then.
+
+    Args:
+        stamps: Texts in one of the known layouts.
+        zone: Where they were written.
+        what: Names them in an error.
+        fetched_at: When they reached us [UTC]; None where that is not known.
+    """
+    second: dict[str, bool] = {}
+    for text in stamps.unique().drop_nulls():
+        wall = naive(text, what)
+        again = is_repeated(wall, zone)
+        late = fetched_at is None or (again and localised(wall, zone, what, repeated=True) <= fetched_at)
+        second[text] = again and late
+    if not any(second.values()):
+        return local_stamps(stamps, zone, what)
+    flags = stamps.replace_strict(second, default=False, return_dtype=pl.Boolean)
+    return local_stamps(stamps, zone, what, repeated=flags)
+
+
 def day_of(text: str, what: str) -> date:
     """Return a calendar day, ISO or month first.
 

@@ -28,7 +28,7 @@ from domain.instants import CENTRAL, PACIFIC
 from domain.units import to_canonical
 from resources.payloads import Facts
 from resources.payloads.envelope import Kind, check, documents, json_of, refuse_html, short_name
-from resources.payloads.tables import MAX_COLUMNS, doubt_last, floats, read_rows, split_header, unrepeated
+from resources.payloads.tables import MAX_COLUMNS, doubt_last, floats, read_below, split_header, unrepeated
 from resources.payloads.times import day_at, is_repeated, known_by, localised, naive
 
 _PREVAILING: Final = {
@@ -81,7 +81,7 @@ def parse(payload: bytes, facts: Facts) -> pl.DataFrame:
         UnitError: A data type has no unit that we know.
     """
     what = short_name(facts.name, "YES answer")
-    body, kind = _unpacked(payload, what)
+    body, kind, is_packed = _unpacked(payload, what)
     asked = request(facts, what)
     table = _from_json(body, what) if kind is Kind.JSON else _from_csv(body, what)
     stamp, items = _columns(table.columns, what)
@@ -93,7 +93,7 @@ def parse(payload: bytes, facts: Facts) -> pl.DataFrame:
     length = _length(asked.agglevel, ends, what)
     table = floats(table, items, what, blanks=_MISSING).with_columns(event_end=ends, event_start=ends - length)
     rows = canonical(pl.concat(_item(table, name, asked, facts) for name in items), what=what)
-    rows = doubt_last(rows, payload) if ends_in_item and body is payload else rows
+    rows = doubt_last(rows, body) if ends_in_item and not is_packed else rows
     return unrepeated(rows, ["series_id", "event_start"])
 
 
@@ -107,17 +107,17 @@ def _columns(names: Sequence[str], what: str) -> tuple[str, list[str]]:
     return stamp, items
 
 
-def _unpacked(payload: bytes, what: str) -> tuple[bytes, Kind]:
-    kind = check(payload, what)
-    if kind is Kind.ZIP:
-        (document, *others) = documents(payload, what, what=what)
-        if others:
-            raise PayloadError(f"{what} holds {len(others) + 1} files; load one at a time")
-        payload, kind = document.body, check(document.body, document.name)
+def _unpacked(payload: bytes, what: str) -> tuple[bytes, Kind, bool]:
+    """Return the one document of a payload, its kind and whether it came in an archive."""
+    refuse_html(check(payload, what), what)
+    (document, *others) = documents(payload, what, what=what)
+    if others:
+        raise PayloadError(f"{what} holds {len(others) + 1} files; load one at a time")
+    kind = check(document.body, document.name)
     refuse_html(kind, what)
     if kind is Kind.XML:
         raise PayloadError(f"{what} is XML; ask for csv or json")
-    return payload, kind
+    return document.body, kind, bool(document.outer)
 
 
 def request(facts: Facts, what: str) -> Request:
@@ -148,10 +148,10 @@ def _iso_of_items(items: str) -> str:
 
 
 def _from_csv(payload: bytes, what: str) -> pl.DataFrame:
-    names, rest, delimiter = split_header(payload, what)
-    _columns(names, what)  # before a row is read
-    rows = read_rows(rest, len(names), what, delimiter=delimiter)
-    return rows.select(pl.col(str(index)).alias(name) for index, name in enumerate(names) if name)
+    header = split_header(payload, what)
+    _columns(header.names, what)  # before a row is read
+    rows = read_below(header, what)
+    return rows.select(pl.col(str(index)).alias(name) for index, name in enumerate(header.names) if name)
 
 
 def _from_json(payload: bytes, what: str) -> pl.DataFrame:
@@ -219,7 +219,8 @@ def _item(table: pl.DataFrame, name: str, asked: Request, facts: Facts) -> pl.Da
     unit, factor = _unit(datatype, facts)
     rows = table.select("event_start", "event_end", value=pl.col(name) * factor).drop_nulls("value")
     rows = rows.with_columns(
-        series_id=pl.lit(f"yes:{asked.iso}:{datatype}:{match['object'].strip()}"),
+        # In capitals, as the vendor writes names: a header in another case is no other object.
+        series_id=pl.lit(f"yes:{asked.iso}:{datatype}:{match['object'].strip().upper()}"),
         unit=pl.lit(unit),
         source=pl.lit("yes"),
     )

@@ -1,14 +1,18 @@
-"""Stand-ins with a stopped clock, a lake a case, and each service's live reads: what fault scenarios are made of."""
+"""Stand-ins with a stopped clock, and a lake a case that is read into: what fault scenarios are made of.
+
+Put here: the bench and its cases. Keep out: what is read of which service (families.py), faults (faults.py).
+"""
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
@@ -17,34 +21,34 @@ from assets.door import Door, Taken
 from assets.ingest_others import take_in_files
 from domain.errors import TailraceError
 from resources.awards_folder import AwardsFolder, AwardsSettings
-from resources.caiso import CaisoClient
 from resources.clock import ManualClock
-from resources.cnrfc import CnrfcClient
-from resources.ercot import ErcotClient
-from resources.ercot_archive import ErcotArchiveClient
 from resources.ercot_token import ErcotCredentials
-from resources.http import ApiKey, Basic, RawMeta, Read
-from resources.hydroforecast import HydroForecastClient
+from resources.http import RawMeta
 from resources.lake import Lake
-from resources.mis import MisClient
-from resources.pi import PiClient
 from resources.series_file import believable, load_series
 from resources.sources_file import Sources, load_sources
-from resources.yes import YesClient
+from simulators import awards
 from simulators.awards import AwardsService
 from simulators.clock import VirtualClock
 from simulators.serve import Simulators
-from simulators.service import Settings
+from simulators.service import Service, Settings
+
+if TYPE_CHECKING:
+    from tests.scenarios.families import Family
 
 CONFIG = Path(__file__).parents[2] / "config"
 ERCOT = ErcotCredentials(username="demo", password="demo", subscription_key="demo-key")  # noqa: S106 - the stand-in's
 HOUR = timedelta(hours=1)
-EVER = {"start": datetime(2020, 1, 1, tzinfo=UTC), "end": datetime(2040, 1, 1, tzinfo=UTC)}
+FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
+"""Around everything that a bench reads."""
 KEY = ["series_id", "event_start", "source", "scenario", "member", "quantile"]
+PLAIN = Settings(hefs_members=5, hefs_hours=241, awards_backlog_h=12.0)
+"""Short ensembles and a short backlog: what is tested here does not grow with them."""
 TAGS = [
     ("OPS/Gauging Stations/R4|Flow", "cfs", ["avg1h"]),
+    ("OPS/Gauging Stations/R30|Flow_EM", "cfs", ["avg1h"]),
     ("OPS/Reservoirs/Afterbay|Elevation", "ft", ["interp1h", "recorded"]),
-    ("OPS/Additions for PI Vision|CCS Mode", "1", ["interp1h"]),
+    ("OPS/Additions for PI Vision|CCS Mode", "1", ["interp1h", "recorded"]),
 ]
 _OVERLAY = """
 [http]
@@ -82,7 +86,7 @@ groups = [{{ iso = "ERCOT", agglevel = "hour", day_ahead = true, items = ["DALMP
 base_url = "{yes}"
 spacing_s = 0
 [cnrfc]
-products = ["deterministic"]
+points = ["MFPC1"]
 [cnrfc.http]
 base_url = "{cnrfc}"
 spacing_s = 0
@@ -99,12 +103,12 @@ class Bench:
 
     @classmethod
     @contextmanager
-    def running(cls, now: datetime) -> Iterator[Bench]:
+    def running(cls, now: datetime) -> Generator[Bench]:
         """Start the stand-ins at a stopped moment."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tailrace-faults-")))
             clock = VirtualClock(now, speed=0.0)
-            simulators = stack.enter_context(Simulators(seed=7, clock=clock))
+            simulators = stack.enter_context(Simulators(seed=7, clock=clock, settings=PLAIN))
             overlay = folder / "sources.toml"
             tags = ", ".join(f'{{ path = "{path}", unit = "{unit}", reads = {reads} }}' for path, unit, reads in TAGS)
             overlay.write_text(_OVERLAY.format_map(simulators.addresses | {"tags": f"[{tags}]"}))
@@ -114,18 +118,37 @@ class Bench:
         """Move the stand-ins to a moment."""
         self.simulators.clock.set(now, speed=0.0)
 
-    def trouble(self, service: str, *faults: Mapping[str, Any]) -> None:
-        """Turn faults of a service on."""
-        self.simulators.services[service].order({"faults": list(faults)})
+    def service(self, name: str) -> Service:
+        """Return a stand-in."""
+        return self.simulators.services[name]
 
-    def clear(self) -> None:
-        """Turn everything off."""
+    def trouble(self, service: str, *faults: Mapping[str, Any], **settings: Any) -> None:  # noqa: ANN401 - of any kind
+        """Turn faults of a service on, and write down what it answers from now on."""
+        troubled = self.service(service)
+        troubled.order({"faults": list(faults), "settings": settings})
+        troubled.journal = []
+
+    def struck(self, service: str) -> tuple[int, int]:
+        """Return how many answers of the journal a switch struck, and how many there are.
+
+        Each request is asked again at the same moment with every switch off: an answer that was struck is another one.
+        """
+        troubled = self.service(service)
+        journal, settings = troubled.journal or [], troubled.settings
+        troubled.settings = replace(PLAIN, awards_folder=settings.awards_folder)
+        with troubled.faults.paused():
+            spoiled = asyncio.run(troubled.spoiled(journal))
+        troubled.settings = settings
+        return len(spoiled), len(journal)
+
+    def clear(self, *, mended_at: float = 0.0) -> None:
+        """Turn everything off; what was published wrong is published anew at a moment [epoch s]."""
         for service in self.simulators.services.values():
-            service.faults.clear()
-            service.settings = Settings()
+            service.faults.clear(mended_at=mended_at)
+            service.settings, service.journal = PLAIN, None
 
     @contextmanager
-    def case(self) -> Iterator[Case]:
+    def case(self) -> Generator[Case]:
         """Open a lake of its own."""
         with tempfile.TemporaryDirectory(dir=self.folder) as home:
             yield Case(self, Path(home))
@@ -140,6 +163,10 @@ class Case:
         self.clock = ManualClock(datetime.fromtimestamp(bench.simulators.clock.now(), UTC))
         self.lake = Lake(home / "lake", now=self.clock.now)
         self.limits = believable(load_series(CONFIG / "series.toml"))
+        self.dropped = (0, 0)
+        # A stand-in of its own drops awards: the one that is served does so whenever it likes.
+        self.market = AwardsService(bench.simulators.world, bench.simulators.clock)
+        self.market.faults = bench.service("awards").faults
 
     def client(self, kind: Callable[..., Any], settings: object, credentials: object = None) -> Any:  # noqa: ANN401
         """Make a client as the platform does."""
@@ -149,58 +176,46 @@ class Case:
 
         return kind(settings, credentials=credentials, clock=self.clock, land=land, locks=self.home / "locks")
 
-    def poll(self, service: str, now: datetime, *, trailing: timedelta) -> tuple[Taken | None, str]:
-        """Read a service's live products at a moment; return what came in, and the error where there was one."""
+    def poll(self, family: Family, now: datetime, *, trailing: timedelta | None = None) -> tuple[Taken, str]:
+        """Read a product family at a moment; return what came in, and the error where there was one."""
         self.bench.set(now)
         self.clock.set(now)
-        door = Door(lake=self.lake, clock=self.clock, limits=self.limits)
+        door = Door(lake=self.lake, clock=self.clock, limits=self.limits, ordered=family.ordered)
+        if family.service == "awards":
+            return self._awards(door), ""
+        taken = Taken()
         try:
-            if service == "awards":
-                return self._awards(door), ""
-            return door.take_in(self._reads(service, now - trailing, now), run_id=f"{now:%H%M}"), ""
+            # Read by read, so that what came in before an error is told as well.
+            for read in family.reads(self, now - (trailing or family.trailing), now):
+                taken.add(door.take_in(iter([read]), run_id=f"{now:%H%M}"))
         except TailraceError as error:
-            return None, str(error)
-
-    def _reads(self, service: str, start: datetime, now: datetime) -> Iterator[Read]:
-        sources = self.bench.sources
-        ahead = now + 30 * HOUR
-        if service == "pi":
-            yield from self.client(PiClient, sources.pi, Basic("demo", "demo")).read(start, now)
-        elif service == "ercot":
-            client = self.client(ErcotClient, sources.ercot, ERCOT)
-            yield from client.rt_prices(start, now)
-            yield from client.da_prices(start, ahead)
-        elif service == "ercot_archive":
-            client = self.client(ErcotArchiveClient, sources.ercot, ERCOT)
-            series = [f"ercot:spp_rt:{point.name}:{point.type}" for point in sources.ercot.points]
-            yield from client.read("NP6-905-CD", start, now, series=series)
-        elif service == "ercot_mis":
-            client = self.client(MisClient, sources.ercot_mis)
-            series = [f"ercot:spp_rt:{point.name}:{point.type}" for point in sources.ercot.points]
-            yield from client.read("NP6-905-CD", start, now, series=series)
-        elif service == "caiso":
-            client = self.client(CaisoClient, sources.caiso)
-            yield from client.da_lmp(start, ahead)
-            yield from client.rt_lmp(start, now)
-        elif service == "hydroforecast":
-            yield from self.client(HydroForecastClient, sources.hydroforecast, ApiKey("demo-key")).forecasts(start, now)
-        elif service == "yes":
-            yield from self.client(YesClient, sources.yes, Basic("demo", "demo")).read(start, ahead)
-        elif service == "cnrfc":
-            yield from self.client(CnrfcClient, sources.cnrfc).issues("deterministic", start, now)
+            return taken, str(error)
+        return taken, ""
 
     def _awards(self, door: Door) -> Taken:
-        service = self.bench.simulators.services["awards"]
-        assert isinstance(service, AwardsService)
         drop = self.home / "drop"
         drop.mkdir(exist_ok=True)
-        service.order({"settings": {"awards_folder": str(drop)}})
-        service.drop()
+        world, now = self.market.world, self.market.now()
+        self.market.settings = replace(PLAIN, awards_folder=str(drop))
+        due = awards.awards(world, now - PLAIN.awards_backlog_h * 3600, now)
+        written = {path.name: path.read_text() for path in self.market.drop()}
+        whole = [award for award in due if written.get(award.name) == awards.xml(world, award)]
+        self.dropped = len(due) - len(whole), len(due)
         return take_in_files(self.client(AwardsFolder, AwardsSettings(folder=str(drop))), door, "awards")
+
+    def deliver_again(self) -> None:
+        """Deliver again, whole, what arrived broken or with other numbers; the market does so on request."""
+        world = self.bench.simulators.world
+        for folder in ("quarantine", "read"):
+            for path in (self.home / "drop" / folder).glob("*.xml"):
+                found = awards.by_name(world, path.name, self.clock.now().timestamp())
+                assert found is not None
+                if path.read_text() != (text := awards.xml(world, found)):
+                    (self.home / "drop" / path.name).write_text(text)
 
     def believed(self) -> pl.DataFrame:
         """Return what the lake says now."""
-        return self.lake.latest("*", **EVER).select(*KEY, "value", "unit", "quality")
+        return self.lake.latest("*", start=FIRST, end=LAST).select(*KEY, "value", "unit", "quality")
 
     def ever_good(self) -> pl.DataFrame:
         """Return every usable statement the lake ever made."""

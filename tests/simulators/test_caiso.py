@@ -165,3 +165,28 @@ def test_a_group_is_a_zip_of_several_files(stand_ins: StandIns) -> None:
     assert all(len(text.splitlines()) == 1 + 24 * 3 for text in files.values())
     refused = stand_ins.http.get(stand_ins.url("caiso", "/GroupZip"), params={**params, "groupid": "X"}, timeout=10)
     assert "INVALID_REQUEST.xml" in members(refused)
+
+
+@pytest.mark.parametrize(
+    ("query", "run", "version", "place", "columns"),
+    [
+        ("PRC_AS", "DAM", 12, {"anc_region": "AS_CAISO"}, ("ANC_REGION", "ANC_TYPE", "MW")),
+        ("PRC_HASP_LMP", "", 3, {"node": "RALSTON_7_B1"}, ("NODE", "LMP_TYPE", "MW")),
+        ("SLD_FCST", "RTM", 1, {}, ("TAC_AREA_NAME", "EXECUTION_TYPE", "MW")),
+        ("SLD_REN_FCST", "HASP", 1, {}, ("TRADING_HUB", "RENEWABLE_TYPE", "MW")),
+    ],
+)
+def test_the_rarer_reports_have_their_columns_and_a_row_an_interval(
+    stand_ins: StandIns, query: str, run: str, version: int, place: dict[str, str], columns: tuple[str, ...]
+) -> None:
+    span = {"startdatetime": "20261119T08:00-0000", "enddatetime": "20261120T08:00-0000"}
+    given = {"queryname": query, "market_run_id": run, "version": version, "resultformat": 6, **span, **place}
+    answer = stand_ins.http.get(stand_ins.url("caiso", "/SingleZip"), params=given, timeout=10)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (name,) = archive.namelist()
+        assert name.endswith(".csv")
+        header, *lines = archive.read(name).decode().splitlines()
+    names = header.split(",")
+    assert set(columns) <= set(names)
+    starts = {line.split(",")[names.index("INTERVALSTARTTIME_GMT")] for line in lines}
+    assert len(starts) == (96 if query == "PRC_HASP_LMP" else 24)

@@ -76,6 +76,8 @@ def parse_export(document: Document, facts: Facts, what: str) -> pl.DataFrame:
         PayloadError: The header is none of CNRFC's, a parameter is unknown, a row is cut, a cell is no number.
     """
     names, rest, delimiter = split_header(document.body, what)
+    if len(names) < 2 or names[0].upper() not in ("GMT", "DATE", "DATETIME", "TIME", ""):  # noqa: PLR2004 - a time, a value
+        raise PayloadError(f"{what} is no CNRFC export: it begins with the columns {', '.join(names[:4])}, not GMT")
     second, rest = _second_header(rest, len(names), what)
     columns = _columns(names, second, document, facts, what)
     table = read_rows(rest, len(names), what, delimiter=delimiter)
@@ -133,8 +135,6 @@ def _second_header(rest: bytes, width: int, what: str) -> tuple[list[str] | None
 
 
 def _columns(names: list[str], second: list[str] | None, document: Document, facts: Facts, what: str) -> list[_Column]:
-    if len(names) < 2 or names[0].upper() not in ("GMT", "DATE", "DATETIME", "TIME", ""):  # noqa: PLR2004 - a time, a value
-        raise PayloadError(f"{what} is no CNRFC export: it begins with the columns {', '.join(names[:4])}, not GMT")
     heads = [_REPEAT_SUFFIX.sub("", name.upper()) for name in names[1:]]
     parameters = second or [_parameter_of(facts.product or "", document.names)] * len(heads)
     unknown = sorted(set(parameters) - set(PARAMETERS))

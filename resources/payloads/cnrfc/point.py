@@ -5,7 +5,7 @@ Put here: that layout and its variants. Keep out: watershed exports (exports.py)
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,8 +17,8 @@ from domain.instants import PACIFIC
 from resources.payloads import Facts
 from resources.payloads.cnrfc.exports import MISSING_TEXTS, judged, point_in
 from resources.payloads.envelope import Document
-from resources.payloads.tables import floats, read_table, texts
-from resources.payloads.times import is_repeated, known_by, local_stamps, naive
+from resources.payloads.tables import floats, read_table, texts, unrepeated
+from resources.payloads.times import is_repeated, known_by, local_stamps, naive, published_stamps
 
 STAMPS: Final = ("validdatetimepacific", "datetimepacifictime", "datetimepacific")
 """Names of the column of times; Pacific wall clock without an offset."""
@@ -48,7 +48,7 @@ def parse_point(document: Document, facts: Facts, what: str) -> pl.DataFrame:
     table = table.with_columns(
         event_start=local_stamps(table[stamp], PACIFIC, what, repeated=_second_pass(table, stamp, what)),
         observed=_observed(table, what),
-        issued=_issued(table, what),
+        issued=_issued(table, facts, what),
     )
     rows = pl.concat(
         table.select("event_start", "observed", "issued", value=column).with_columns(
@@ -60,7 +60,8 @@ def parse_point(document: Document, facts: Facts, what: str) -> pl.DataFrame:
         source=pl.lit("cnrfc"),
         scenario=pl.when("observed").then(pl.lit("actual")).otherwise(pl.lit("deterministic")),
     )
-    return canonical(pl.concat([_known(part, facts) for part in rows.partition_by("observed")]), what=what)
+    rows = canonical(pl.concat([_known(part, facts) for part in rows.partition_by("observed")]), what=what)
+    return unrepeated(rows, ["series_id", "event_start", "scenario", "belief_time"])
 
 
 def is_point(columns: list[str]) -> bool:
@@ -90,11 +91,16 @@ def _observed(table: pl.DataFrame, what: str) -> pl.Series:
     return blank.cum_sum() < 2  # noqa: PLR2004 - the second blank
 
 
-def _issued(table: pl.DataFrame, what: str) -> pl.Series:
+def _issued(table: pl.DataFrame, facts: Facts, what: str) -> pl.Series:
     if _ISSUED not in table.columns:
         return pl.Series([None] * table.height, dtype=TIME)
     said = table[_ISSUED].str.strip_chars()
-    return local_stamps(said.set(said == "", None), PACIFIC, what)
+    stamps = published_stamps(said.set(said == "", None), PACIFIC, what, fetched_at=facts.fetched_at)
+    # Printed without minutes ("08 AM") it is the hour in which the issue was made: known for sure when that is over.
+    whole = ~said.str.contains(":", literal=True)
+    end = pl.min_horizontal(pl.col("at") + timedelta(hours=1), pl.max_horizontal("at", pl.lit(facts.fetched_at, TIME)))
+    told = pl.DataFrame({"at": stamps, "whole": whole})
+    return told.select(pl.when("whole").then(end).otherwise("at").alias("at"))["at"]
 
 
 def _known(rows: pl.DataFrame, facts: Facts) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 from domain.instants import CENTRAL
 from resources.payloads.ercot.sheets import TIMES, Sheet
 from resources.payloads.tables import floats, texts
-from resources.payloads.times import local_stamps
+from resources.payloads.times import published_stamps
 
 _TIME_OF_DAY: Final = r"^\d{1,2}:\d{2}(:\d{2})?$"
 
@@ -37,7 +37,7 @@ def correction(
         # One endpoint declares the column as a time of day: without its day it says nothing, the posting stamp does.
         said = table["corrected_at"].str.strip_chars()
         dated = said.set(said.str.contains(_TIME_OF_DAY), None)
-        table = table.with_columns(corrected_at=local_stamps(dated, CENTRAL, sheet.what))
+        table = table.with_columns(corrected_at=published_stamps(dated, CENTRAL, sheet.what))
         return table.with_columns(posted_at=pl.coalesce("corrected_at", "posted_at")).select(
             *TIMES,
             series_id=pl.format(series, *names),
@@ -48,6 +48,14 @@ def correction(
         )
 
     return read
+
+
+def is_dated(table: pl.DataFrame) -> bool:
+    """Whether a table of corrections says of each row on which day it was corrected: that is its own stamp then."""
+    if "corrected_at" not in table.columns:
+        return False
+    said = table["corrected_at"].str.strip_chars()
+    return said.null_count() == 0 and not said.str.contains(_TIME_OF_DAY).any()
 
 
 POINT: Final = ("point",)

@@ -20,7 +20,7 @@ from domain.errors import PayloadError
 from domain.instants import CENTRAL
 from resources.payloads import Facts
 from resources.payloads.envelope import short_name, text_of
-from resources.payloads.times import known_by, local_stamps
+from resources.payloads.times import known_by, local_stamps, published_stamps
 
 _WHEN: Final = re.compile(r"[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d{2}:\d{2} [AP]M")
 _LEVEL: Final = re.compile(r"(?:EEA|Energy Emergency Alert)\s*(?:Level\s*)?([0-3])", re.IGNORECASE)
@@ -43,6 +43,7 @@ def parse(payload: bytes, facts: Facts) -> pl.DataFrame:
     """
     what = short_name(facts.name, "operations messages")
     table = operations_messages(payload, what)
+    table = table.with_columns(dated=published_stamps(table["stamp"], CENTRAL, what, fetched_at=facts.fetched_at))
     if not table.height:
         return pl.DataFrame(schema=CANONICAL)
     active = pl.col("status").str.to_lowercase() != "cancelled"
@@ -55,14 +56,15 @@ def parse(payload: bytes, facts: Facts) -> pl.DataFrame:
         source=pl.lit("ercot_dash"),
         scenario="key",
     )
-    stamp = pl.when(active).then("event_start")
+    stamp = pl.when(active).then("dated")
     return canonical(known_by(rows, fetched_at=facts.fetched_at, stamp=stamp, basis=Basis.SOURCE_STAMP), what=what)
 
 
 def operations_messages(payload: bytes, what: str = "operations messages") -> pl.DataFrame:
     """Return the messages: ``event_start`` (UTC), ``notice, type, status, kind, level`` (EEA 0 to 3, null), ``key``.
 
-    Times are Central without a zone; in the repeated hour the first pass is assumed.
+    Times are Central without a zone (``stamp``); in the repeated hour the first pass is assumed, so that a message
+    stays the same one however often it is read. When it was known is another matter (`parse`).
 
     Raises:
         PayloadError: As `parse`.
@@ -84,7 +86,7 @@ def operations_messages(payload: bytes, what: str = "operations messages") -> pl
             "key": pl.Series([_key(row[0], row[1]) for row in rows], dtype=pl.String),
         }
     )
-    return table.with_columns(event_start=local_stamps(table["stamp"], CENTRAL, what).cast(TIME)).drop("stamp")
+    return table.with_columns(event_start=local_stamps(table["stamp"], CENTRAL, what).cast(TIME))
 
 
 def _kind(text: str) -> str:

@@ -19,12 +19,13 @@ from resources.payloads import Facts
 from resources.payloads.envelope import Document, Kind, check, documents, kind_of, refuse_html, short_name
 from resources.payloads.ercot import dashboards, messages, reserves
 from resources.payloads.ercot.catalogue import emil_in, recognise
+from resources.payloads.ercot.corrections import is_dated
 from resources.payloads.ercot.markettime import stamp_in
 from resources.payloads.ercot.products import COOPTIMISATION, Product
 from resources.payloads.ercot.rowjson import table_of
-from resources.payloads.ercot.sheets import Sheet, our_names, posting_time, renamed
+from resources.payloads.ercot.sheets import PRICES, Sheet, our_names, posting_time, renamed
 from resources.payloads.tables import MAX_HEADER_BYTES, keys_of, read_documents, unrepeated
-from resources.payloads.times import known_by, local_stamps
+from resources.payloads.times import known_by, published_stamps
 
 API: Final = "ercot_api"
 DOCUMENT: Final = "ercot_mis"
@@ -88,7 +89,7 @@ def parse_documents(payload: bytes, facts: Facts) -> pl.DataFrame:
         names = [facts.product or "", *members[0].names, facts.name]
         columns = list(our_names(keys_of(members[0].body, members[0].name)))
         product = recognise(names, columns, what if len(csvs) == 1 else f"{what}/{members[0].name}")
-        table, counts = read_documents(members, what)
+        table, counts = read_documents(members, what, numeric=PRICES)
         table = posting_time(renamed(table), moments, counts)
         frames.append(_rows(table, product, facts, what=what, basis=basis, source=DOCUMENT))
     return pl.concat(frames)
@@ -96,9 +97,11 @@ def parse_documents(payload: bytes, facts: Facts) -> pl.DataFrame:
 
 def _rows(table: pl.DataFrame, product: Product, facts: Facts, *, what: str, basis: Basis, source: str) -> pl.DataFrame:
     if "posted" in table.columns:
-        said = local_stamps(table["posted"].str.strip_chars(), CENTRAL, what)
+        # The row API prints one stamp for both passes of the repeated hour, and has no flag for it.
+        said = published_stamps(table["posted"].str.strip_chars(), CENTRAL, what, fetched_at=facts.fetched_at)
         table = table.with_columns(posted_at=pl.coalesce(said, "posted_at"))
         basis = Basis.SOURCE_STAMP
+    basis = Basis.SOURCE_STAMP if is_dated(table) else basis
     table = product.clock(table, what)
     ruled = product.rule(table) if product.rule else pl.lit(None, TIME)
     table = _since(table.with_columns(public_at=ruled), product, what)
@@ -128,6 +131,9 @@ def _posted(csvs: Sequence[Document], facts: Facts) -> tuple[Basis, list[datetim
 
 def _since(table: pl.DataFrame, product: Product, what: str) -> pl.DataFrame:
     """Refuse rows from before the product, or a column of it, existed: such a table is mislabelled."""
+    new = [column for column in reserves.SINCE_COOPTIMISATION if column in table.columns]
+    if product.since is None and not new:
+        return table
     change = datetime.combine(COOPTIMISATION, time(), tzinfo=CENTRAL).astimezone(UTC)
     early = table.filter(pl.col("event_start") < change)
     if product.since is not None and early.height:
@@ -135,7 +141,6 @@ def _since(table: pl.DataFrame, product: Product, what: str) -> pl.DataFrame:
             f"{what} has a row of {product.emil} for {early['event_start'][0].isoformat()}; it exists since the"
             f" operating day {product.since} (real-time co-optimisation)"
         )
-    new = [column for column in reserves.SINCE_COOPTIMISATION if column in table.columns]
     told = [column for column in new if early[column].str.strip_chars().str.len_chars().sum()]
     if told:
         raise PayloadError(

@@ -64,8 +64,8 @@ def _split(payload: bytes) -> tuple[Any, bytes] | None:
     if b"\\" in lines or b"{" in lines:
         return None
     try:
-        return orjson.loads(payload[:start] + b'"data":[]' + payload[end + len(_CLOSE) :]), lines
-    except orjson.JSONDecodeError:
+        return json_of(payload[:start] + b'"data":[]' + payload[end + len(_CLOSE) :], "the page around its rows"), lines
+    except PayloadError:
         return None
 
 

