@@ -31,6 +31,8 @@ _WRITERS: Final = {
     ),
     "stg_publications": _PUBLISHED,
     "stg_fleet_schedules": _PUBLISHED,
+    "stg_setpoints": _newest("publish/fleet_schedules", "publish/fleet_hourly_schedules"),
+    "stg_executions": _newest("ingest/fleet_acks"),
 }  # fmt: skip
 """Staging view -> who writes the files it reads; dbt knows the files only."""
 

@@ -9,7 +9,7 @@ Put here: laying out that folder. Keep out: running dbt (warehouse.py).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,13 @@ _SERIES: Final[dict[str, pl.DataType]] = {
     "scenario": pl.String(),
     "factor": pl.Float64(),
     "offset": pl.Float64(),
+}
+
+_PRICES: Final[dict[str, pl.DataType]] = {
+    "price_series": pl.String(),
+    "day_ahead_series": pl.String(),
+    "real_time_series": pl.String(),
+    "zone": pl.String(),
 }
 
 _PUBLICATIONS: Final[dict[str, pl.DataType]] = {
@@ -72,24 +79,67 @@ _FLEET: Final[dict[str, pl.DataType]] = {
 }
 
 
-def stage(inputs: Path, beliefs: Iterable[LakeFile], *, plans: Path, series: Path) -> None:
+_SETPOINTS: Final[dict[str, pl.DataType]] = {
+    "device_id": pl.String(),
+    "event_start": TIME,
+    "mode": pl.Int8(),
+    "rate_kw": pl.Float64(),
+}
+
+_EXECUTIONS: Final[dict[str, pl.DataType]] = {
+    "interval_start": TIME,
+    "schedule_id": pl.String(),
+    "version": pl.Int64(),
+    "device_id": pl.String(),
+    "execution_time": TIME,
+    "status": pl.String(),
+    "actual_rate_kw": pl.Float64(),
+    "soc_kwh": pl.Float64(),
+    "error_message": pl.String(),
+    "received_at": TIME,
+}
+
+FILES: Final[dict[str, pl.DataType]] = {"file": pl.String(), "utc_day": pl.Date()}
+"""Which belief file holds events of which UTC days, one row a pair."""
+
+FILES_NAME: Final = "files.parquet"
+
+
+def stage(
+    inputs: Path,
+    beliefs: Iterable[LakeFile],
+    *,
+    plans: Path,
+    executions: Path,
+    series: Path,
+    built: pl.DataFrame | None = None,
+) -> None:
     """Lay out the inputs of one build.
 
     Args:
         inputs: The folder to make.
         beliefs: The lake's live belief files.
         plans: The folder of published plans; it may be absent.
+        executions: The folder of the execution log; it may be absent.
         series: ``config/series.toml``.
+        built: ``FILES`` of the build whose marts are carried over; None where all is made anew.
 
     Raises:
         LakeError: A file cannot be linked, or a manifest cannot be read.
         ConfigError: The series' rules cannot be read.
     """
+    from resources.fleet_log import TOLD  # noqa: PLC0415 - SQLAlchemy is not needed to open a warehouse
+
+    beliefs = list(beliefs)
     _stage_beliefs(inputs / "beliefs", beliefs)
+    _stage_changes(inputs, [path for path, _ in beliefs], pl.DataFrame(schema=FILES) if built is None else built)
     publications = list(_publications(plans))
-    _stage_fleet(inputs / "fleet", [one for one in publications if one["plan"] == "fleet"])
+    _stage_schedules(inputs / "fleet", _FLEET, [one for one in publications if one["plan"] == "fleet"])
+    _stage_schedules(inputs / "setpoints", _SETPOINTS, [one for one in publications if one["plan"] == TOLD])
+    _stage_executions(inputs / "executions", executions)
     pl.DataFrame(publications, schema=_PUBLICATIONS, orient="row").write_parquet(inputs / "publications.parquet")
     pl.DataFrame(list(_rules(series)), schema=_SERIES, orient="row").write_parquet(inputs / "series.parquet")
+    pl.DataFrame(list(_markets(series)), schema=_PRICES, orient="row").write_parquet(inputs / "prices.parquet")
 
 
 def _stage_beliefs(folder: Path, beliefs: Iterable[LakeFile]) -> None:
@@ -103,11 +153,37 @@ def _stage_beliefs(folder: Path, beliefs: Iterable[LakeFile]) -> None:
         _link(path, folder / f"{number:06d}-{recorded}.parquet")
 
 
-def _stage_fleet(folder: Path, versions: Iterable[Mapping[str, Any]]) -> None:
+def _stage_changes(inputs: Path, paths: Sequence[Path], built: pl.DataFrame) -> None:
+    """Write which days of events each file holds, and those of files that came or went since ``built``.
+
+    Files never change, so all that is new is in a file that is new, and what a compaction replaced is of the same
+    days as what it made of it.
+    """
+    known = built.filter(pl.col("file").is_in([path.name for path in paths]))
+    fresh = [path for path in paths if path.name not in set(known["file"])]
+    files = pl.concat([known, *(_days_of(path) for path in fresh)])
+    files.write_parquet(inputs / FILES_NAME)
+    came_or_went = pl.concat([files, built]).filter(pl.struct("file", "utc_day").is_unique())
+    came_or_went.select(pl.col("utc_day").unique().sort()).write_parquet(inputs / "changed_days.parquet")
+
+
+def _days_of(path: Path) -> pl.DataFrame:
+    day = pl.scan_parquet(path, glob=False).select(pl.col("event_start").dt.date().alias("utc_day")).unique()
+    return day.select(pl.lit(path.name).alias("file"), "utc_day").collect()
+
+
+def _stage_schedules(folder: Path, schema: Mapping[str, pl.DataType], versions: Iterable[Mapping[str, Any]]) -> None:
     folder.mkdir()
-    pl.DataFrame(schema=_FLEET).write_parquet(folder / "none~0.parquet")
+    pl.DataFrame(schema=schema).write_parquet(folder / "none~0.parquet")
     for one in versions:
         _link(Path(one["folder"]) / "schedule.parquet", folder / f"{one['schedule_id']}~{one['version']}.parquet")
+
+
+def _stage_executions(folder: Path, log: Path) -> None:
+    folder.mkdir()
+    pl.DataFrame(schema=_EXECUTIONS).write_parquet(folder / "none.parquet")
+    for path in sorted(log.glob("[0-9]*.parquet")):
+        _link(path, folder / path.name)
 
 
 def _publications(plans: Path) -> Iterator[dict[str, Any]]:
@@ -148,6 +224,19 @@ def _rules(series: Path) -> Iterator[dict[str, Any]]:
                 "factor": source.factor,
                 "offset": source.offset,
             }
+
+
+def _markets(series: Path) -> Iterator[dict[str, str]]:
+    """Yield one row a price that plans earn."""
+    from resources.series_file import load_prices  # noqa: PLC0415 - as above
+
+    for name, rule in load_prices(series).items():
+        yield {
+            "price_series": name,
+            "day_ahead_series": rule.day_ahead,
+            "real_time_series": rule.real_time,
+            "zone": rule.zone.key,
+        }
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""The warehouse: right answers from a small lake, and a swap that disturbs nobody."""
+"""The marts: right answers from a small lake."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,93 +12,22 @@ import orjson
 import polars as pl
 import pytest
 
-from domain.beliefs import TIME
-from domain.errors import InputError, LakeError
-from domain.instants import CENTRAL, local_day
+from domain.errors import LakeError
 from resources import warehouse
 from resources.lake import Lake
-from resources.publisher import Publisher
-from resources.warehouse import Build, build, fresh, manifest, newest
-
-DAY = datetime(2026, 11, 21, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-QUARTER = timedelta(minutes=15)
-R4 = "pi:OPS/Gauging Stations/R4|Flow:avg1h"
-LEVEL = "pi:OPS/Reservoirs/Afterbay|Elevation:interp1h"
-VENDOR = "hydroforecast:discharge:pcwa-r4-middle-fork-american-abv-power-house-total"
-HUB = "ercot:spp_rt:HB_NORTH:HU"
-
-Row = dict[str, object]
-
-
-def said(series: str, start: datetime, value: float | None, unit: str, step: timedelta = HOUR, **more: object) -> Row:
-    """One belief, stated when its interval ended unless ``more`` says otherwise."""
-    return {
-        "series_id": series, "event_start": start, "event_end": start + step, "belief_time": start + step,
-        "value": value, "unit": unit, "source": series.partition(":")[0], "scenario": "actual", "quantile": None,
-        "quality": "good", **more,
-    }  # fmt: skip
-
-
-def beliefs() -> Iterator[Row]:
-    for quarter in range(8):
-        yield said(HUB, DAY + QUARTER * quarter, 10.0 * (quarter + 1), "USD/MWh", QUARTER, source="ercot_api")
-    # A correction of the third quarter, an hour later, and a retraction of the sixth.
-    third, sixth = DAY + 2 * QUARTER, DAY + 5 * QUARTER
-    yield said(HUB, third, 70.0, "USD/MWh", QUARTER, belief_time=DAY + 2 * HOUR, source="ercot_api")
-    yield said(
-        HUB, sixth, None, "USD/MWh", QUARTER, belief_time=DAY + 3 * HOUR, source="ercot_api", quality="retracted"
-    )
-    yield said("ercot:spp_da:HB_NORTH", DAY, 33.0, "USD/MWh", belief_time=DAY - 6 * HOUR, source="ercot_api")
-    yield said("caiso:lmp_da:RALSTON_7_B1:MCC", DAY, 1.0, "USD/MWh", source="caiso_oasis")  # a component, no price
-    for hour, cfs in enumerate((100.0, 120.0, 140.0)):
-        yield said(R4, DAY + HOUR * hour, cfs, "cfs")
-    yield said(R4, DAY + 3 * HOUR, 1e6, "cfs")  # beyond the believable range of config/series.toml
-    yield said(LEVEL, DAY + 2 * HOUR, 1170.0, "ft", timedelta(), belief_time=DAY + 2 * HOUR)
-    # The vendor at 23:00 the day before: 90 cfs for 00:00 (lead 1 h) and 100 for 01:00 (lead 2 h), with a band.
-    issued = {"belief_time": DAY - HOUR, "source": "hydroforecast"}
-    for hour, cfs in enumerate((90.0, 100.0)):
-        yield said(VENDOR, DAY + HOUR * hour, cfs, "cfs", scenario="mean", **issued)
-        for quantile, far in ((0.1, -30.0), (0.5, 0.0), (0.9, 15.0)):
-            yield said(VENDOR, DAY + HOUR * hour, cfs + far, "cfs", scenario="quantile", quantile=quantile, **issued)
-    ours = {"source": "tailrace", "belief_time": DAY}
-    for quantile, cfs in ((None, 104.0), (0.1, 95.0), (0.9, 130.0)):
-        yield said("r4.flow.cfs", DAY + HOUR, cfs, "cfs", scenario="forecast", quantile=quantile, **ours)
-    for at, decided, level in ((2, 0, 1169.0), (2, 1, 1169.6)):
-        moment = DAY + HOUR * at
-        yield said(
-            "afterbay.elevation.ft", moment, level, "ft", timedelta(), scenario="plan", source="tailrace",
-            belief_time=DAY + HOUR * decided,
-        )  # fmt: skip
-
-
-def small_lake(home: Path) -> Lake:
-    instants = iter(DAY + timedelta(days=1, minutes=minute) for minute in range(1000))
-    lake = Lake(home / "lake", now=lambda: next(instants))
-    rows = pl.DataFrame(list(beliefs()), infer_schema_length=None).with_columns(
-        pl.col("event_start", "event_end", "belief_time").cast(TIME)
-    )
-    for series in rows.partition_by("source"):  # several files, some with quantiles and some without
-        lake.append(series, run_id="run", product="test")
-    return lake
-
-
-def fleet_plan(home: Path, *, half_hours: int, day_after: int = 0) -> None:
-    start, _ = local_day((DAY + timedelta(days=1 + day_after)).date(), CENTRAL)
-    rows = [
-        {"device_id": device, "event_start": start + timedelta(minutes=30) * i, "power_kw": kw, "soc_kwh": 5.0}
-        for device, kw in (("A", 4.0), ("B", -2.0))
-        for i in range(half_hours)
-    ]
-    schedule = pl.DataFrame(rows).with_columns(pl.col("event_start").cast(TIME))
-    facts = {
-        "mode": "published", "recorded_before": "2026-11-21T15:31:00Z", "status": "optimal", "objective_usd": -7,
-        "bound_usd": -7.0, "gap": 0.0, "solver": "highs", "input_sha256": "5e1f", "code_version": "1", "devices": 2,
-        "operating_day": str(start.astimezone(CENTRAL).date()), "earnings_usd": 12.5, "provenance": {"price": "ours"},
-    }  # fmt: skip
-    publisher = Publisher(home / "plans")
-    version = publisher.store("fleet", DAY + timedelta(hours=15, minutes=30), schedule, facts)
-    publisher.publish(version, published_at=DAY + 16 * HOUR)
+from resources.warehouse import Build, build, manifest, newest, page_of
+from tests.resources.warehouse_home import (
+    DAY,
+    HOUR,
+    HUB,
+    QUARTER,
+    R4,
+    ask,
+    executions,
+    fleet_plan,
+    said,
+    small_lake,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +35,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose warehouse dbt has built from a small lake and one fleet plan."""
     home = tmp_path_factory.mktemp("home")
     fleet_plan(home, half_hours=48)
+    executions(home)
     build(home, small_lake(home).recorded_files(), stamp=DAY + timedelta(days=2))
     return home
-
-
-def ask(home: Path, query: str) -> list[dict]:
-    with duckdb.connect(str(newest(home)), read_only=True) as connection:
-        return connection.sql(query).pl().to_dicts()
 
 
 def test_an_hours_price_is_the_mean_of_its_newest_beliefs(home: Path) -> None:
@@ -179,8 +104,16 @@ def test_the_fleets_day_is_summed_and_not_priced_before_it_is_settled(home: Path
     assert (row["settled_half_hours"], row["real_time_energy_usd"]) == (0, None)
 
 
+def test_what_devices_did_stands_beside_what_they_were_told(home: Path) -> None:
+    (row,) = ask(home, "from marts.fleet_execution_daily")
+    assert (row["devices"], row["intervals"], row["succeeded"], row["failed"]) == (2, 2, 1, 1)
+    # Told 4 - 2 kW, done 3 + 0 kW, for half an hour; off by 1 and by 2 kW.
+    assert (row["told_mwh"], row["executed_mwh"]) == pytest.approx((0.001, 0.0015))
+    assert (row["mean_absolute_deviation_kw"], row["median_delay_minutes"]) == (1.5, 31.0)
+
+
 def test_a_published_schedule_carries_its_inputs(home: Path) -> None:
-    (row,) = ask(home, "from marts.published_schedules")
+    (row,) = ask(home, "from marts.published_schedules where plan = 'fleet'")
     assert (row["schedule_id"], row["version"], row["is_current"]) == ("fleet-20261121T1530Z", 1, True)
     assert row["published_at"] == DAY + 16 * HOUR
     assert orjson.loads(row["inputs"]) == {"price": "ours"}
@@ -231,11 +164,67 @@ def test_descriptions_travel_with_the_warehouse(home: Path) -> None:
     assert all(one["comment"] for one in ask(home, relations))
 
 
+def test_the_page_of_the_warehouse_shows_its_columns_and_asks_nobody(home: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copyfile(newest(home), tmp_path / "warehouse.duckdb"))
+    (inputs,) = (home / "warehouse").glob("inputs-*")
+    one = Build(path=path, inputs=inputs, target=tmp_path / "target")
+    page = page_of(one, tmp_path / "docs").read_text(encoding="utf-8")
+    assert "Mean of the hour's intervals [USD/MWh]" in page
+    assert '"send_anonymous_usage_stats": false' in page
+
+
 def test_the_manifest_is_parsed_once_for_a_state_of_the_project() -> None:
     first = manifest()
     stamp = first.stat().st_mtime_ns
     assert manifest() == first
     assert first.stat().st_mtime_ns == stamp
+
+
+MARTS = (
+    "settlement_prices_hourly",
+    "observations_hourly",
+    "forecast_vs_actual",
+    "forecast_accuracy",
+    "data_quality_daily",
+)
+
+
+def test_a_warehouse_that_is_carried_on_equals_one_that_is_made_anew(home: Path, tmp_path: Path) -> None:
+    def told() -> dict[str, pl.DataFrame]:
+        with duckdb.connect(str(newest(tmp_path)), read_only=True) as connection:
+            return {mart: connection.sql(f"from marts.{mart} order by all").pl() for mart in MARTS}
+
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+    instants = iter(DAY + timedelta(days=2, minutes=minute) for minute in range(1000))
+    lake = Lake(tmp_path / "lake", now=lambda: next(instants))
+    with duckdb.connect(str(newest(tmp_path))) as connection:  # a mark on a day that nothing is said about again
+        connection.execute("update marts.settlement_prices_hourly set sources = 'kept' where market = 'day_ahead'")
+        connection.execute("update marts.settlement_prices_hourly set hour_start = hour_start - interval 9 day,"
+                           " hour_end = hour_end - interval 9 day where market = 'day_ahead'")  # fmt: skip
+    # A late correction, the end of an hour, a day that was empty, and an hour of which nothing is left.
+    lake.append(
+        pl.DataFrame(
+            [
+                said(HUB, DAY + 5 * QUARTER, 60.0, "USD/MWh", QUARTER, belief_time=DAY + 4 * HOUR, source="ercot_api"),
+                said(HUB, DAY + 2 * timedelta(days=1), 5.0, "USD/MWh", QUARTER, belief_time=DAY, source="ercot_api"),
+                said(R4, DAY + 2 * HOUR, None, "cfs", quality="retracted", belief_time=DAY + 5 * HOUR),
+                said("ercot:spp_da:HB_NORTH", DAY, None, "USD/MWh", belief_time=DAY, source="ercot_api",
+                     quality="retracted"),
+            ],
+            infer_schema_length=None,
+        ),
+        run_id="run", product="test",
+    )  # fmt: skip
+    lake.compact()
+    build(tmp_path, lake.recorded_files(), stamp=DAY + timedelta(days=3))
+    carried = told()
+    assert carried["settlement_prices_hourly"].filter(sources="kept").height == 1
+    build(tmp_path, lake.recorded_files(), stamp=DAY + timedelta(days=4), anew=True)
+    anew = told()
+    assert anew["settlement_prices_hourly"].height == 3  # two hours of the first day, one of the third
+    carried["settlement_prices_hourly"] = carried["settlement_prices_hourly"].filter(pl.col("sources") != "kept")
+    for mart in MARTS:
+        assert carried[mart].equals(anew[mart]), mart
 
 
 def test_a_failing_test_of_the_data_leaves_the_warehouse_as_it_was(home: Path) -> None:
@@ -246,88 +235,6 @@ def test_a_failing_test_of_the_data_leaves_the_warehouse_as_it_was(home: Path) -
     assert newest(home).stat().st_ino == before
     assert len(ask(home, "from marts.fleet_daily")) == 1
     assert ask(home, "select count(*) as n from staging.stg_beliefs")[0]["n"] > 0  # its inputs are still there
-
-
-def make(one: Build, answer: int) -> None:
-    """Build a tiny warehouse by hand, with a view over the build's inputs as dbt would write it."""
-    with duckdb.connect(str(one.path)) as connection:
-        connection.execute(f"create or replace table answer as select {answer} as value")
-        connection.execute("create schema if not exists staging")
-        source = f"read_parquet('{one.inputs}/beliefs/*.parquet', union_by_name = true, filename = true)"
-        connection.execute(f"create or replace view staging.stg_beliefs as select * from {source}")  # noqa: S608 - our own path
-
-
-def test_an_open_session_keeps_its_file_while_a_new_one_takes_its_place(tmp_path: Path) -> None:
-    with fresh(tmp_path, [], stamp=DAY) as one:
-        make(one, 1)
-    with duckdb.connect(str(newest(tmp_path)), read_only=True) as session:
-        with fresh(tmp_path, [], stamp=DAY + HOUR) as one:
-            make(one, 2)
-        assert session.sql("select value from answer").fetchone() == (1,)
-        assert session.sql("select count(*) from staging.stg_beliefs").fetchone() == (0,)
-    assert ask(tmp_path, "from answer") == [{"value": 2}]
-
-
-def test_a_view_outlives_the_lakes_own_file(tmp_path: Path) -> None:
-    lake = small_lake(tmp_path)
-    with fresh(tmp_path, lake.recorded_files(), stamp=DAY) as one:
-        make(one, 1)
-    rows = ask(tmp_path, "select count(*) as n from staging.stg_beliefs")
-    for path, _ in lake.recorded_files():
-        path.unlink()  # as garbage collection does after a compaction
-    assert ask(tmp_path, "select count(*) as n from staging.stg_beliefs") == rows
-    assert rows[0]["n"] > 0
-
-
-def test_a_part_of_the_models_is_built_over_the_rest_of_the_newest(tmp_path: Path) -> None:
-    with fresh(tmp_path, [], stamp=DAY) as one:
-        make(one, 7)
-    lake = small_lake(tmp_path)
-    with (
-        fresh(tmp_path, lake.recorded_files(), stamp=DAY + HOUR, whole=False) as one,
-        duckdb.connect(str(one.path)) as connection,
-    ):
-        # The view carried over reads the new inputs already, so that what is built from it is not stale.
-        connection.execute("create table rebuilt as select count(*) as n from staging.stg_beliefs")
-    assert ask(tmp_path, "from answer") == [{"value": 7}]
-    assert (
-        ask(tmp_path, "from rebuilt")[0]["n"] == ask(tmp_path, "select count(*) as n from staging.stg_beliefs")[0]["n"]
-    )
-    assert ask(tmp_path, "from rebuilt")[0]["n"] > 0
-
-
-def test_a_build_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
-    with fresh(tmp_path, [], stamp=DAY) as one:
-        make(one, 1)
-    (tmp_path / "warehouse" / ".building" / "inputs").mkdir(parents=True)  # of a build that was killed
-    with pytest.raises(RuntimeError), fresh(tmp_path, [], stamp=DAY + HOUR) as one:  # noqa: PT012 - the block is the build
-        make(one, 2)
-        raise RuntimeError
-    assert ask(tmp_path, "from answer") == [{"value": 1}]
-    assert not (tmp_path / "warehouse" / ".building").exists()
-
-
-def test_only_the_last_builds_inputs_are_kept(tmp_path: Path) -> None:
-    for number in range(5):
-        with fresh(tmp_path, [], stamp=DAY + HOUR * number) as one:
-            make(one, number)
-    kept = sorted(path.name[:23] for path in (tmp_path / "warehouse").glob("inputs-*"))
-    assert kept == ["inputs-20261121T020000Z", "inputs-20261121T030000Z", "inputs-20261121T040000Z"]
-
-
-def test_a_build_without_a_result_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LakeError, match="nothing was built"), fresh(tmp_path, [], stamp=DAY):
-        pass
-    with pytest.raises(InputError, match="no warehouse at"):
-        newest(tmp_path)
-
-
-def test_a_file_that_cannot_be_linked_is_named(tmp_path: Path) -> None:
-    gone = tmp_path / "gone.parquet"
-    with pytest.raises(LakeError, match=r"gone\.parquet cannot be linked"), fresh(tmp_path, [(gone, DAY)], stamp=DAY):
-        pass
-    with pytest.raises(InputError, match=r"recorded_files"), fresh(tmp_path, [gone], stamp=DAY):  # ty: ignore[invalid-argument-type] - the mistake under test
-        pass
 
 
 def test_the_dbt_is_the_one_of_this_python() -> None:

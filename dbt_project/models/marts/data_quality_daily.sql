@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_changed_days('utc_day') }}"
+) }}
 {# What each source delivered for each UTC day, and what became of it. #}
 with beliefs as (
     select
@@ -13,6 +19,7 @@ with beliefs as (
         quality,
         count(*) over (partition by series_id, event_start, source, scenario, member) as statements
     from {{ ref('stg_beliefs') }}
+    where {{ is_of_a_changed_day('event_start') }}
     qualify row_number() over (
         partition by series_id, event_start, source, scenario, member
         order by belief_time desc, recorded_at desc, rev desc

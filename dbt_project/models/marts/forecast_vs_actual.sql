@@ -1,13 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_changed_days(utc_day('event_start')) }}"
+) }}
 {#
   Every vintage beside what happened. Three kinds of forecast: ours (scenario forecast), a vendor's (planning series
   named <place>.<quantity>_forecast.<unit>), and what a plan intended (scenario plan).
 #}
 with target as (
     -- The series whose observation a forecast is held against, where it is not the series itself.
-    select * from (values
-        ('oxbow.price.usd_mwh', 'ralston.price_rt.usd_mwh'),
-        ('fleet.price.usd_mwh', 'hb_north.price_rt.usd_mwh')
-    ) as pairs (series_id, actual_series)
+    select price_series as series_id, real_time_series as actual_series
+    from {{ ref('stg_price_series') }}
 ),
 
 ours as (
@@ -23,7 +27,8 @@ ours as (
         beliefs.unit
     from {{ ref('stg_beliefs') }} as beliefs
     left join target using (series_id)
-    where beliefs.source = 'tailrace' and beliefs.scenario in ('forecast', 'plan') and beliefs.member is null
+    where {{ is_of_a_changed_day('beliefs.event_start') }}
+        and beliefs.source = 'tailrace' and beliefs.scenario in ('forecast', 'plan') and beliefs.member is null
     qualify row_number() over (
         partition by beliefs.series_id, beliefs.scenario, beliefs.event_start, beliefs.belief_time
         order by beliefs.recorded_at desc, beliefs.rev desc
@@ -46,6 +51,7 @@ vendor_parts as (
         and (beliefs.scenario = rules.scenario or beliefs.scenario = 'quantile')
         and rules.planning_series like '%\_forecast.%' escape '\'
     where beliefs.member is null
+        and {{ is_of_a_changed_day('beliefs.event_start') }}
     qualify row_number() over (
         partition by beliefs.series_id, beliefs.scenario, beliefs.event_start, beliefs.belief_time
         order by beliefs.recorded_at desc, beliefs.rev desc

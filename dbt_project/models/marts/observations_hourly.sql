@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_changed_days(utc_day('hour_start')) }}"
+) }}
 {# What a planning series really did, by the rules of config/series.toml. Vendors' forecasts are no observations. #}
 with vendor as (
     select *
@@ -16,6 +22,7 @@ said as (
         beliefs.belief_time
     from {{ ref('stg_beliefs') }} as beliefs
     where beliefs.member is null
+        and {{ is_of_a_changed_day('beliefs.event_start') }}
         and exists (
             from vendor
             where vendor.series_id = beliefs.series_id and vendor.scenario = beliefs.scenario

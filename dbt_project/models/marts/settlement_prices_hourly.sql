@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_changed_days(utc_day('hour_start')) }}"
+) }}
 {# ercot:spp_rt:HB_NORTH:HU, ercot:spp_da:HB_NORTH, caiso:lmp_da:RALSTON_7_B1:LMP, caiso:lmp_rtpd:RALSTON_7_B1:LMP #}
 with stated as (
     select
@@ -10,6 +16,7 @@ with stated as (
         source
     from {{ ref('stg_beliefs') }}
     where unit = 'USD/MWh'
+        and {{ is_of_a_changed_day('event_start') }}
         and member is null
         and scenario in ('actual', 'corrected')
         and (
