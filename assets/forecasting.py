@@ -12,13 +12,14 @@ import polars as pl
 
 from assets.partitions import HOURS, decision_instant
 from domain.beliefs import Cutoffs, Mode
-from domain.instants import CENTRAL, PACIFIC
+from domain.instants import PACIFIC
 from domain.series import PlanningSeries
 from forecasting.ladder import forecast_inflow, forecast_price
-from forecasting.naive import seasonal_naive
 from resources.decisions import FORECAST, HORIZON_H
 from resources.lake import Lake
 from resources.planning import PlanningReader
+from resources.reservoir_case import upstream_forecast
+from resources.reservoir_readings import MFRA, hours_from, read_dispatch
 
 GROUP: Final = "forecasting"
 SOURCE: Final = "tailrace"
@@ -35,12 +36,6 @@ RIVERS: Final = {
     "r30.flow.cfs": {"hydroforecast": "r30.flow_forecast.cfs"},
 }
 """Gauge -> the vendors' forecasts of it, best first."""
-
-PRICES: Final = {
-    "oxbow.price.usd_mwh": ("ralston.price_da.usd_mwh", "ralston.price_rt.usd_mwh", PACIFIC),
-    "fleet.price.usd_mwh": ("hb_north.price_da.usd_mwh", "hb_north.price_rt.usd_mwh", CENTRAL),
-}
-"""Price a plan earns -> the day-ahead and real-time series it follows and the zone of its market day."""
 
 _MARKET: Final = [dg.AssetDep(["ingest", name]) for name in ("ercot_rt_prices", "ercot_da_prices", "caiso_prices")]
 
@@ -71,17 +66,20 @@ def inflow(
 
 @dg.asset(
     key=[GROUP, "upstream_dispatch"], group_name=GROUP, partitions_def=HOURS, owners=["team:dispatch"],
-    kinds={"python", "polars"}, deps=[["ingest", "historian"]],
+    kinds={"python", "polars"}, deps=[["ingest", "historian"], ["ingest", "awards"]],
 )  # fmt: skip
 def upstream_dispatch(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], planning: dg.ResourceParam[PlanningReader]
 ) -> dg.MaterializeResult:
-    """Output of the powerhouses above the pool, hourly for four days, from comparable hours of past weeks [MW]."""
+    """Output of the powerhouses above the pool for four days, as decisions expect it: awards, then habit [MW]."""
     cutoffs = _cutoffs(context)
-    name = "mfra.power.mw"
-    observed = planning.observed(name, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs)
-    part = seasonal_naive(observed, origin=cutoffs.at, horizon_h=HORIZON_H, zone=PACIFIC, lower=0.0, series_id=name)
-    return _store(context, lake, cutoffs.at, {name: part})
+    hours = hours_from(cutoffs.at, HORIZON_H)
+    dispatch = read_dispatch(planning, cutoffs)
+    forecast = upstream_forecast(dispatch, tuple(hours["event_start"].to_list()), PACIFIC).forecast
+    basis = pl.Series("basis", forecast.provenance)
+    tier = basis.str.split(",").list.first().str.replace(r"blend .*", "blend")
+    part = hours.with_columns(quantile=pl.lit(None, pl.Float64), value=forecast.mfra_mw, model=tier, basis=basis)
+    return _store(context, lake, cutoffs.at, {MFRA: part})
 
 
 @dg.asset(
@@ -95,13 +93,13 @@ def price(
     cutoffs = _cutoffs(context)
     end = cutoffs.at + timedelta(hours=MARKET_HORIZON_H)
     parts = {}
-    for series_id, (day_ahead, real_time, zone) in PRICES.items():
+    for series_id, market in planning.prices.items():
         parts[series_id] = forecast_price(
-            planning.observed(day_ahead, start=cutoffs.at - HISTORY, end=end, cutoffs=cutoffs),
-            planning.hourly(real_time, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs),
+            planning.observed(market.day_ahead, start=cutoffs.at - HISTORY, end=end, cutoffs=cutoffs),
+            planning.hourly(market.real_time, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs),
             origin=cutoffs.at,
             horizon_h=MARKET_HORIZON_H,
-            zone=zone,
+            zone=market.zone,
             series_id=series_id,
         )
     return _store(context, lake, cutoffs.at, parts)

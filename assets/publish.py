@@ -9,8 +9,11 @@ import dagster as dg
 
 from assets.partitions import FLEET_DAYS, HOURS, decision_instant
 from resources.clock import Clock
+from resources.fleet_link import FleetLink
+from resources.fleet_setpoints import publish_setpoints
+from resources.publications import make_current
 from resources.publisher import Publisher
-from resources.registry import Publication, Registry
+from resources.registry import Registry
 
 GROUP: Final = "publish"
 
@@ -39,29 +42,78 @@ def fleet_schedule(
     publisher: dg.ResourceParam[Publisher],
     registry: dg.ResourceParam[Registry],
 ) -> dg.MaterializeResult:
-    """The fleet schedule that devices will be told."""
+    """The day-ahead fleet schedule, as analysts and downstream systems read it."""
     return _publish(context, "fleet", clock, publisher, registry)
+
+
+@dg.asset(
+    key=[GROUP, "fleet_schedules"], group_name=GROUP, partitions_def=FLEET_DAYS, owners=["team:dispatch"],
+    kinds={"python", "mqtt"}, deps=[[GROUP, "fleet_schedule"]],
+)  # fmt: skip
+def fleet_schedules(
+    context: dg.AssetExecutionContext,
+    clock: dg.ResourceParam[Clock],
+    publisher: dg.ResourceParam[Publisher],
+    registry: dg.ResourceParam[Registry],
+    fleet: dg.ResourceParam[FleetLink],
+    code_version: dg.ResourceParam[str],
+) -> dg.MaterializeResult:
+    """Every device's half hours as it is told them over MQTT: plans in force, and the schedules of others.
+
+    Only devices for which something changed are told. Running it again tells those the broker has not taken yet.
+    """
+    return _tell(context, clock, publisher, registry, fleet, code_version)
+
+
+@dg.asset(
+    key=[GROUP, "fleet_hourly_schedules"], group_name=GROUP, partitions_def=HOURS, owners=["team:dispatch"],
+    kinds={"python", "mqtt"}, deps=[["dispatch", "fleet_replan"]],
+)  # fmt: skip
+def fleet_hourly_schedules(
+    context: dg.AssetExecutionContext,
+    clock: dg.ResourceParam[Clock],
+    publisher: dg.ResourceParam[Publisher],
+    registry: dg.ResourceParam[Registry],
+    fleet: dg.ResourceParam[FleetLink],
+    code_version: dg.ResourceParam[str],
+) -> dg.MaterializeResult:
+    """The same within the day: what was planned again, and what others have sent since."""
+    return _tell(context, clock, publisher, registry, fleet, code_version)
+
+
+def _tell(
+    context: dg.AssetExecutionContext,
+    clock: Clock,
+    publisher: Publisher,
+    registry: Registry,
+    fleet: FleetLink,
+    code_version: str,
+) -> dg.MaterializeResult:
+    told = publish_setpoints(
+        publisher, registry, fleet.teller, as_of=decision_instant(context), now=clock.now(), code_version=code_version
+    )
+    if told.taken is None:
+        context.log.warning("TAILRACE_MQTT_URL is not set: the document is published, no device was told")
+    version = told.version
+    return dg.MaterializeResult(
+        metadata={
+            "schedule_id": version.schedule_id,
+            "version": version.number,
+            "devices": version.manifest["devices"],
+            "devices_announced": told.announced,
+            "messages_taken": -1 if told.taken is None else told.taken,
+            "broker": "none" if fleet.broker is None else fleet.broker.url,
+            "plans": dg.MetadataValue.json(version.manifest["plans"]),
+            "folder": dg.MetadataValue.path(version.folder),
+        }
+    )
 
 
 def _publish(
     context: dg.AssetExecutionContext, plan: str, clock: Clock, publisher: Publisher, registry: Registry
 ) -> dg.MaterializeResult:
     version = publisher.get(plan, decision_instant(context))
-    # Pointer first, ledger second: a crash in between leaves a schedule in force without its row, and the next run
-    # adds the row; the other order would record a publication that nobody could read.
-    now = clock.now()
-    publisher.publish(version, published_at=now)
-    registry.record_publication(
-        Publication(
-            plan=plan,
-            as_of=version.as_of,
-            version=version.number,
-            schedule_id=version.schedule_id,
-            manifest_sha256=version.manifest_sha256,
-            status="published",
-            published_at=now,
-        )
-    )
+    make_current(publisher, registry, version, at=clock.now())
     return dg.MaterializeResult(
         metadata={
             "schedule_id": version.schedule_id,

@@ -270,7 +270,8 @@ def skipped(lake: Lake, middle: datetime) -> str:
     """Return how many files and row groups a one-week window opens."""
     entries = lake._journal.state().of("beliefs")  # noqa: SLF001 - the benchmark looks inside
     request = Request(series=Series(("*",)), start=middle, end=middle + WEEK)
-    opened = [entry for lane in Reader(lake.root, entries)._lanes(request) for entry in lane]  # noqa: SLF001
+    needed = [entry for lane in Reader(lake.root, entries)._lanes(request) for entry in lane]  # noqa: SLF001
+    opened = [entry.newest or entry for entry in needed]
     groups, touched = 0, 0
     for entry in opened:
         footer = pq.read_metadata(lake.root / entry.path)
@@ -279,8 +280,9 @@ def skipped(lake: Lake, middle: datetime) -> str:
             groups += 1
             bounds = footer.row_group(number).column(column).statistics
             touched += bounds.min < middle + WEEK and bounds.max >= middle
-    every = sum(pq.read_metadata(lake.root / entry.path).num_row_groups for entry in entries)
-    return f"a one-week window opens {len(opened)} of {len(entries)} files and {touched} of {every} row groups"
+    parts = [part for entry in entries for part in entry.parts]
+    every = sum(pq.read_metadata(lake.root / part.path).num_row_groups for part in parts)
+    return f"a one-week window opens {len(opened)} of {len(parts)} files and {touched} of {every} row groups"
 
 
 def ask_writes(report: Report, folder: Path, lake: Lake, weeks: int, *, crowd: int, crowded: bool) -> None:

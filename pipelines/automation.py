@@ -20,11 +20,25 @@ DECIDE_RESERVOIR: Final = dg.define_asset_job(
     | dg.AssetSelection.assets(["dispatch", "reservoir_plan"], ["publish", "reservoir_schedule"]),
     description="Forecasts, plans and publishes the reservoir as of a full hour.",
 )
+REVIEW_RESERVOIR: Final = dg.define_asset_job(
+    "review_reservoir",
+    selection=dg.AssetSelection.assets(
+        ["dispatch", "reservoir_bands"], ["dispatch", "reservoir_scenarios"], ["dispatch", "reservoir_tracking"]
+    ),
+    description="Bands of the newest reservoir plan, the day's what-ifs, and how past plans turned out.",
+)
 DECIDE_FLEET: Final = dg.define_asset_job(
     "decide_fleet",
-    selection=dg.AssetSelection.assets(["dispatch", "fleet_plan"], ["publish", "fleet_schedule"]),
-    description="Plans and publishes the fleet's next operating day as of 09:30 Central.",
+    selection=dg.AssetSelection.assets(
+        ["dispatch", "fleet_plan"], ["publish", "fleet_schedule"], ["publish", "fleet_schedules"]
+    ),
+    description="Plans and publishes the fleet's next operating day as of 09:30 Central, and tells the devices.",
 )
+REPLAN_FLEET: Final = dg.define_asset_job(
+    "replan_fleet",
+    selection=dg.AssetSelection.assets(["dispatch", "fleet_replan"], ["publish", "fleet_hourly_schedules"]),
+    description="Plans again what is new about the fleet since its plan, and tells the devices concerned.",
+)  # fmt: skip
 MARTS: Final = dg.define_asset_job(
     "build_marts", selection=dg.AssetSelection.groups("marts"),
     description="Builds the warehouse into a fresh file and swaps it in.",
@@ -49,11 +63,27 @@ def decide_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=f"reservoir-{key}", partition_key=key)
 
 
+@dg.schedule(job=REVIEW_RESERVOIR, cron_schedule="13 * * * *", default_status=_ON)
+def review_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Judge the plan of the full hour once it is published; nothing waits for it."""
+    tick = context.scheduled_execution_time.astimezone(UTC).replace(minute=0)
+    key = f"{tick:%Y-%m-%dT%H:%MZ}"
+    return dg.RunRequest(run_key=f"review-{key}", partition_key=key)
+
+
 @dg.schedule(job=DECIDE_FLEET, cron_schedule="32 9 * * *", execution_timezone="America/Chicago", default_status=_ON)
 def decide_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Plan the fleet as of 09:30 Central."""
     key = f"{context.scheduled_execution_time - timedelta(minutes=2):%Y-%m-%dT%H:%M%z}"
     return dg.RunRequest(run_key=f"fleet-{key}", partition_key=key)
+
+
+@dg.schedule(job=REPLAN_FLEET, cron_schedule="12 * * * *", default_status=_ON)
+def replan_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Plan the fleet's rest of the day as of the full hour, once the reservoir's job has made the hour's forecasts."""
+    tick = context.scheduled_execution_time.astimezone(UTC).replace(minute=0)
+    key = f"{tick:%Y-%m-%dT%H:%MZ}"
+    return dg.RunRequest(run_key=f"fleet-replan-{key}", partition_key=key)
 
 
 @dg.schedule(job=MARTS, cron_schedule="17 * * * *", default_status=_ON)
@@ -68,5 +98,13 @@ def compact_hourly() -> dg.RunRequest:
     return dg.RunRequest()
 
 
-JOBS: Final = [INGEST, DECIDE_RESERVOIR, DECIDE_FLEET, MARTS, COMPACT]
-SCHEDULES: Final = [ingest_every_five_minutes, decide_hourly, decide_daily, marts_hourly, compact_hourly]
+JOBS: Final = [INGEST, DECIDE_RESERVOIR, REVIEW_RESERVOIR, DECIDE_FLEET, REPLAN_FLEET, MARTS, COMPACT]
+SCHEDULES: Final = [
+    ingest_every_five_minutes,
+    decide_hourly,
+    review_hourly,
+    decide_daily,
+    replan_hourly,
+    marts_hourly,
+    compact_hourly,
+]

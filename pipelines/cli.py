@@ -12,7 +12,21 @@ from typing import Final
 import typer
 
 from domain.errors import InfeasibleError, InputError, TailraceError
-from pipelines.commands import fleet, lake, load, platform, replay, reservoir, seed, sql
+from pipelines.commands import (
+    afterbay,
+    decide,
+    fleet,
+    fleet_loop,
+    lake,
+    load,
+    operators,
+    platform,
+    rafting,
+    replay,
+    reservoir,
+    seed,
+    sql,
+)
 
 app: Final = typer.Typer(
     name="tailrace",
@@ -34,12 +48,26 @@ app.command("asof")(lake.asof)
 app.command("seed")(seed.seed)
 app.command("replay")(replay.replay)
 app.command("sql")(sql.sql)
+app.command("docs")(sql.docs)
+app.command("explain")(afterbay.explain)
+app.command("compare")(afterbay.compare)
+app.command("what-if")(afterbay.what_if)
+app.command("decide")(decide.decide)
+app.command("rafting")(rafting.rafting)
+app.command("ramp")(rafting.ramp)
+app.add_typer(operators.overrides_app, name="overrides")
+app.add_typer(operators.parameters_app, name="parameters")
 app.add_typer(lake.lake_app, name="lake")
 app.add_typer(solve, name="solve")
 app.add_typer(simulate, name="simulate")
 app.add_typer(plant, name="plant")
 app.add_typer(fleet.fleet_app, name="fleet")
+fleet.fleet_app.command("show")(fleet_loop.show)
+fleet.fleet_app.command("retire")(fleet_loop.retire)
+fleet.fleet_app.command("schedule")(fleet_loop.schedule)
+fleet.fleet_app.command("listen")(fleet_loop.listen)
 solve.command("fleet")(fleet.solve_fleet)
+solve.command("ancillary")(fleet.solve_ancillary)
 solve.command("reservoir")(reservoir.solve_reservoir)
 simulate.callback()(platform.simulate)
 simulate.command("reservoir")(reservoir.simulate_reservoir)

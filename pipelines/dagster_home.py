@@ -36,6 +36,14 @@ retention:
     purge_after_days: 7
 """
 
+_SQLITE: Final = """\
+event_log_storage:
+  module: pipelines.event_log
+  class: KeptEngines
+  config:
+    base_dir: {folder}/history/runs
+"""
+
 _POSTGRES: Final = """\
 storage:
   postgres:
@@ -48,7 +56,7 @@ def prepare(settings: Settings) -> Path:
     """Write dagster.yaml for these settings and return its folder, the value of DAGSTER_HOME."""
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    content = _COMMON + (_POSTGRES if settings.postgres_url else "")
+    content = _COMMON + (_POSTGRES if settings.postgres_url else _SQLITE.format(folder=folder))
     target = folder / "dagster.yaml"
     if not target.is_file() or target.read_text() != content:
         temporary = target.with_suffix(".yaml.new")

@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import dagster as dg
@@ -27,6 +27,7 @@ from domain.fleet import generate_fleet
 from domain.instants import floor_hour
 from pipelines import wiring
 from pipelines.dagster_home import prepare
+from pipelines.fleet_stand_ins import FLEET_SEED
 from pipelines.stand_ins import StandIns
 from pipelines.summary import finish
 from sensors.pool_band import alerts_of_current_plan
@@ -46,8 +47,8 @@ READ_HERE: Final = (
 )
 """The product families that the plans rest on; the schedule reads the others as well."""
 
-FLEET_SEED: Final = 11
-"""Seed of the demo's batteries."""
+DAY_AHEAD: Final = "MarketAwards_DAM_*"
+"""Awards that plans rest on; the real-time ones keep waiting in the drop folder, for the sensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,7 @@ def _ingest(job: _Job, instants: Instants, days: int) -> None:
     window = dict(zip(_RANGE, (f"{first}", f"{today}"), strict=True))
     wanted = [f"ingest/{name}" for name in READ_HERE]
     job.run(f"Fetching {(today - first).days + 1} days of history", wanted, steps=len(wanted), tags=window)
+    job.run("Reading awards", ["ingest/awards"], steps=1, ops={"ingest__awards": {"config": {"names": DAY_AHEAD}}})
 
 
 def _first_missing(instance: dg.DagsterInstance, first: date, today: date) -> date:
@@ -133,7 +135,8 @@ def _decide(job: _Job, instants: Instants) -> None:
     fleet_hour = HOURS.get_partition_key_for_timestamp(floor_hour(instants.fleet).timestamp())
     fleet = FLEET_DAYS.get_partition_key_for_timestamp(instants.fleet.timestamp())
     job.run("Forecasting for the fleet", ["forecasting/price"], steps=1, partition=fleet_hour)
-    job.run("Planning the fleet", ["dispatch/fleet_plan", "publish/fleet_schedule"], steps=2, partition=fleet)
+    of_the_fleet = ["dispatch/fleet_plan", "publish/fleet_schedule", "publish/fleet_schedules"]
+    job.run("Planning the fleet", of_the_fleet, steps=3, partition=fleet)
     reservoir = ["forecasting/*", "dispatch/reservoir_plan", "publish/reservoir_schedule"]
     job.run("Forecasting and planning the reservoir", reservoir, steps=5, partition=hour)
 
@@ -167,6 +170,7 @@ class _Job:
         steps: int,
         partition: str | None = None,
         tags: dict[str, str] | None = None,
+        ops: dict[str, Any] | None = None,
     ) -> None:
         """Materialize the assets named; ``group/*`` names a group.
 
@@ -182,7 +186,7 @@ class _Job:
                 partition_key=partition,
                 tags={_PROCESS: str(os.getpid()), **(tags or {})},
                 run_id=run_id,
-                run_config=_QUIET,
+                run_config=_QUIET | ({"ops": ops} if ops else {}),
                 raise_on_error=False,
             )
         if not result.success:

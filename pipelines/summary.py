@@ -16,7 +16,6 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from assets.forecasting import PRICES
 from domain.beliefs import Cutoffs, Mode
 from domain.instants import CENTRAL, iso, parse_instant
 from pipelines import wiring
@@ -121,8 +120,9 @@ def _fleet_part(lake: Lake, version: Version) -> FleetPart:
 def _price(lake: Lake, series_id: str, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
     """Return a forecast price, each hour labelled by whether the market had published it by then."""
     rows = lake.as_of(series_id, start=start, end=end, cutoffs=cutoffs, scenarios=[FORECAST])
-    day_ahead, _, _ = PRICES[series_id]
-    known = wiring.planning().observed(day_ahead, start=start, end=end, cutoffs=cutoffs)["event_start"]
+    planning = wiring.planning()
+    day_ahead = planning.prices[series_id].day_ahead
+    known = planning.observed(day_ahead, start=start, end=end, cutoffs=cutoffs)["event_start"]
     published = pl.col("event_start").is_in(known.implode())
     label = pl.when(published).then(pl.lit("day_ahead")).otherwise(pl.lit("forecast"))
     return rows.select("event_start", "value", "quantile", model=label)

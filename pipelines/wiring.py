@@ -7,6 +7,9 @@ TAILRACE_HOME                   folder of the lake, plans, warehouse and state; 
 TAILRACE_POSTGRES_URL           PostgreSQL for Dagster's storage and the operational database; default SQLite
 TAILRACE_SOURCES                overlay over config/sources.toml: base URLs of this installation
 TAILRACE_<SERVICE>_<FIELD>      credentials, such as TAILRACE_PI_USER; see README
+TAILRACE_MQTT_URL               the devices' broker, mqtt://host:port or mqtts://; none: devices are told nothing
+TAILRACE_MQTT_USERNAME          and _PASSWORD, as whom; _CA, _CERTIFICATE, _PRIVATE_KEY: files for TLS
+TAILRACE_FLEET_KEY              32 bytes or more in hexadecimal; signs what devices are told, judges what they say
 ==============================  ======================================================================
 """
 
@@ -27,8 +30,10 @@ from resources.clock import Clock, SystemClock
 if TYPE_CHECKING:
     import dagster as dg
 
+    from resources.fleet_link import FleetLink
     from resources.http import Land, RawMeta
     from resources.lake import Lake
+    from resources.operators import Operators
     from resources.pinned import PlantFile
     from resources.planning import PlanningReader
     from resources.publisher import Publisher
@@ -39,6 +44,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 """The checkout: config/, dbt_project/ and workspace.yaml are in it."""
 
 _ENVIRON: Final = os.environ  # noqa: TID251 - this module is the one reader
+
+_LEAST_KEY_BYTES: Final = 32
 
 _QUIET: Final = {
     "GX_ANALYTICS_ENABLED": "false",
@@ -127,6 +134,59 @@ def open_registry() -> Registry:
     from resources.registry import Registry  # noqa: PLC0415 - SQLAlchemy is not needed to print help
 
     return Registry(settings().database_url)
+
+
+def open_operators() -> Operators:
+    """Return what operators keep: overrides, what-ifs, parameter sets."""
+    from resources.operators import Operators  # noqa: PLC0415 - as above
+
+    return Operators(settings().database_url)
+
+
+def open_fleet() -> FleetLink:
+    """Return the link to the fleet; without TAILRACE_MQTT_URL it reaches nobody.
+
+    Raises:
+        ConfigError: A variable is malformed.
+    """
+    from resources.database import Database  # noqa: PLC0415 - SQLAlchemy is not needed to print help
+    from resources.fleet_link import FleetLink  # noqa: PLC0415 - as above
+    from resources.mqtt import Broker  # noqa: PLC0415 - as above
+
+    url, key = _ENVIRON.get("TAILRACE_MQTT_URL"), _ENVIRON.get("TAILRACE_FLEET_KEY")
+    try:
+        secret = bytes.fromhex(key) if key else None
+    except ValueError:
+        raise ConfigError("TAILRACE_FLEET_KEY is not hexadecimal; make one with `openssl rand -hex 32`") from None
+    if secret is not None and len(secret) < _LEAST_KEY_BYTES:
+        raise ConfigError(f"TAILRACE_FLEET_KEY has {len(secret)} bytes; {_LEAST_KEY_BYTES} are the least")
+
+    def file(name: str) -> Path | None:
+        value = _ENVIRON.get(f"TAILRACE_MQTT_{name}")
+        return Path(value) if value else None
+
+    broker = (
+        Broker(
+            url=url,
+            username=_ENVIRON.get("TAILRACE_MQTT_USERNAME"),
+            password=_ENVIRON.get("TAILRACE_MQTT_PASSWORD"),
+            ca_file=file("CA"),
+            certificate=file("CERTIFICATE"),
+            private_key=file("PRIVATE_KEY"),
+        )
+        if url
+        else None
+    )
+    home = settings().home
+    return FleetLink(
+        database=Database(settings().database_url),
+        publisher=publisher(),
+        clock=clock(),
+        lake=home / "lake",
+        lock=home / "locks" / "fleet-line",
+        broker=broker,
+        key=secret,
+    )
 
 
 def publisher() -> Publisher:
@@ -247,6 +307,16 @@ def resource_definitions() -> dict[str, dg.ResourceDefinition]:
         yield database
         database.close()
 
+    def operators(_: dg.InitResourceContext) -> Generator[Operators]:
+        books = open_operators()
+        yield books
+        books.close()
+
+    def fleet(_: dg.InitResourceContext) -> Generator[FleetLink]:
+        link = open_fleet()
+        yield link
+        link.close()
+
     return {
         "clock": made(clock),
         "home": made(lambda: settings().home),
@@ -257,5 +327,7 @@ def resource_definitions() -> dict[str, dg.ResourceDefinition]:
         "publisher": made(publisher),
         "sources": made(_sources),
         "registry": dg.ResourceDefinition(contextmanager(registry)),
+        "fleet": dg.ResourceDefinition(contextmanager(fleet)),
+        "operators": dg.ResourceDefinition(contextmanager(operators)),
         **{name: opened(name) for name in _CLIENTS},
     }

@@ -10,6 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -66,10 +67,16 @@ def checked(record: type[T], table: Mapping[str, Any], *, path: Path, where: str
         ConfigError: A key is unknown or missing, or a value breaks its limit; lists every such place.
     """
     try:
-        return TypeAdapter(record).validate_python(table)
+        return _adapter(record).validate_python(table)
     except ValidationError as error:
         problems = [_problem(record, dict(problem)) for problem in error.errors(include_url=False)]
         raise ConfigError(f"{path}, [{where}]: {'; '.join(problems)}") from None
+
+
+@cache
+def _adapter(record: type[T]) -> TypeAdapter[T]:
+    """Return pydantic's reading of a record; making one takes a millisecond, and every client reads the same file."""
+    return TypeAdapter(record)
 
 
 def _problem(record: type, problem: Mapping[str, Any]) -> str:

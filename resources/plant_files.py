@@ -59,7 +59,7 @@ def examine_plant(path: Path) -> tuple[Plant | None, list[str]]:
     if plant is None or walk.problems:
         return None, walk.problems
     for key, problem in plant_problems(plant):
-        walk.complain(tuple(key.split(".")), problem)
+        walk.complain(tuple(int(part) if part.isdigit() else part for part in key.split(".")), problem)
     provenance = tuple(_provenance(name, document[name]) for name in SOURCED)
     return replace(plant, provenance=provenance), walk.problems
 

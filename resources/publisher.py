@@ -154,6 +154,8 @@ class Publisher:
             "folder": str(version.folder.relative_to(self._root / version.plan)),
             "manifest_sha256": version.manifest_sha256,
             "published_at": iso(published_at),
+            "status": version.manifest.get("status"),
+            "stale_since": version.manifest.get("stale_since"),
         }
         target = self._root / version.plan / _POINTER
         temporary = target.with_name(f".{_POINTER}-{uuid4().hex}")
@@ -202,7 +204,7 @@ class Publisher:
 
 def _same_decision(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     # Two runs of one decision pin different recorded cutoffs; what they read and what they decided counts.
-    names = ("files", "mode", "input_sha256", "code_version", "status")
+    names = ("files", "mode", "input_sha256", "code_version", "status", "fallback", "run")
     return all(old.get(name) == new.get(name) for name in names)
 
 

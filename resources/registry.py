@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.alerts import Alert
+from domain.errors import InputError
 from domain.instants import require_utc
+from resources.database import Database, aware
 from resources.tables import DEVICES, OUTBOX, PUBLICATIONS
-
-_MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_HEAD: Final = "0001"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +45,19 @@ class Publication:
 
 
 class Registry:
-    """The operational database behind one URL."""
+    """Devices, alerts and publications.
 
-    def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _make_sqlite_durable)
-        self._migrate()
+    Args:
+        database: The operational database, or its URL.
+    """
+
+    def __init__(self, database: Database | str) -> None:
+        self._database = Database(database) if isinstance(database, str) else database
+        self._engine = self._database.engine
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
-
-    def _migrate(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
-        with self._engine.begin() as connection:
-            version = sa.table("tailrace_schema_version", sa.column("version_num"))
-            if sa.inspect(connection).has_table(version.name) and (
-                connection.execute(sa.select(version.c.version_num)).scalar() == _HEAD
-            ):
-                return
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        self._database.close()
 
     def put_devices(self, devices: pl.DataFrame, *, changed_at: datetime) -> int:
         """Store devices, replacing those with the same id; return how many were written.
@@ -105,18 +89,45 @@ class Registry:
         schema = {name: kinds.get(DEVICES.c[name].type.python_type, pl.List(pl.Float64())) for name in names}
         return pl.DataFrame([dict(row) for row in rows], schema=schema)
 
+    def device(self, device_id: str) -> dict[str, Any]:
+        """Return everything about one device, retired or not.
+
+        Raises:
+            InputError: There is none of this id.
+        """
+        query = sa.select(DEVICES).where(DEVICES.c.device_id == device_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise InputError(f"no device {device_id!r} in the registry; tailrace fleet list shows those there are")
+        return aware(row)
+
+    def retire_devices(self, device_ids: Sequence[str], *, changed_at: datetime) -> int:
+        """Take devices out of every later plan; return how many were active. What they did stays in the log.
+
+        Raises:
+            InputError: One of them is not in the registry; none is retired.
+        """
+        with self._engine.begin() as connection:
+            of = DEVICES.c
+            known = set(connection.execute(sa.select(of.device_id).where(of.device_id.in_(device_ids))).scalars())
+            unknown = sorted(set(device_ids) - known)
+            if unknown:
+                raise InputError(f"not in the registry: {', '.join(unknown[:10])}; nobody was retired")
+            change = sa.update(DEVICES).where(of.device_id.in_(device_ids) & (of.status == "active"))
+            return connection.execute(
+                change.values(status="retired", changed_at=require_utc(changed_at, what="changed_at"))
+            ).rowcount
+
     def raise_alerts(self, alerts: Sequence[Alert], *, raised_at: datetime) -> int:
         """Put alerts into the outbox, each key once for ever; return how many were new."""
         with self._engine.begin() as connection:
             return sum(
-                connection.execute(self._insert_once(OUTBOX, ["key"], _outbox_row(alert, raised_at))).rowcount
+                connection.execute(
+                    self._database.insert_once(OUTBOX, ["key"]).values(_outbox_row(alert, raised_at))
+                ).rowcount
                 for alert in alerts
             )
-
-    def _insert_once(self, table: sa.Table, key: list[str], row: dict[str, Any]) -> sa.Insert:
-        # Both databases know "on conflict", each through its own dialect: the race of two writers is theirs to settle.
-        insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[self._engine.dialect.name]
-        return insert(table).values(row).on_conflict_do_nothing(index_elements=key)
 
     def alerts(self, *, since: datetime | None = None) -> list[Mapping[str, Any]]:
         """Return the outbox, newest first, from ``since`` on."""
@@ -133,7 +144,8 @@ class Registry:
         """
         row = {name: getattr(publication, name) for name in Publication.__dataclass_fields__}
         with self._engine.begin() as connection:
-            if connection.execute(self._insert_once(PUBLICATIONS, ["plan", "as_of", "version"], row)).rowcount:
+            insert = self._database.insert_once(PUBLICATIONS, ["plan", "as_of", "version"]).values(row)
+            if connection.execute(insert).rowcount:
                 newer = (PUBLICATIONS.c.as_of == publication.as_of) & (PUBLICATIONS.c.version >= publication.version)
                 connection.execute(
                     sa.update(PUBLICATIONS)
@@ -150,15 +162,7 @@ class Registry:
             .order_by(PUBLICATIONS.c.as_of.desc(), PUBLICATIONS.c.version.desc())
         )
         with self._engine.connect() as connection:
-            return [Publication(**_aware(row)) for row in connection.execute(query).mappings()]
-
-
-def _aware(row: Mapping[Any, Any]) -> dict[str, Any]:
-    # SQLite gives times back without their zone; they were written in UTC.
-    return {
-        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-        for name, value in row.items()
-    }
+            return [Publication(**aware(row)) for row in connection.execute(query).mappings()]
 
 
 def _outbox_row(alert: Alert, raised_at: datetime) -> dict[str, Any]:
@@ -170,11 +174,3 @@ def _outbox_row(alert: Alert, raised_at: datetime) -> dict[str, Any]:
         "details": dict(alert.details),
         "raised_at": require_utc(raised_at, what="raised_at"),
     }
-
-
-def _make_sqlite_durable(connection: Any, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event signature
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()

@@ -78,6 +78,10 @@ def write_record(record: dict[str, Any], out: str) -> None:
 
 
 def _csv(frame: pl.DataFrame) -> str:
+    # A CSV has no lists: they are written as the text that readers of such columns take, [1.0, 0.5].
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    items = pl.col(lists).list.eval(pl.element().cast(pl.String).fill_null("null")).list.join(", ")
+    frame = frame.with_columns(pl.format("[{}]", items)) if lists else frame
     return frame.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
 
 

@@ -79,14 +79,17 @@ class _Grown:
     def solve(self, gap: float, seconds: float) -> tuple[float, float, np.ndarray]:
         rows, columns, factors = zip(*self.entries, strict=True)
         matrix = coo_array((factors, (rows, columns)), shape=(len(self.row_low), len(self.cost))).tocsr()
-        found = milp(
-            np.array(self.cost),
-            constraints=LinearConstraint(matrix, self.row_low, self.row_high),
-            bounds=Bounds(self.low, self.high),
-            integrality=self.whole,
-            options={"mip_rel_gap": gap, "time_limit": seconds, "presolve": False},
-        )
-        if found.x is None:
+        for presolve in (False, True):  # each of both loses a point now and then; not both the same
+            found = milp(
+                np.array(self.cost),
+                constraints=LinearConstraint(matrix, self.row_low, self.row_high),
+                bounds=Bounds(self.low, self.high),
+                integrality=self.whole,
+                options={"mip_rel_gap": gap, "time_limit": seconds, "presolve": presolve},
+            )
+            if found.x is not None:
+                break
+        else:
             raise AssertionError(found.message)
         return float(found.fun), float(found.mip_dual_bound if any(self.whole) else found.fun), found.x
 

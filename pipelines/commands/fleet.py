@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 fleet_app: Final = typer.Typer(no_args_is_help=True, help="The registry of batteries, and made-up ones for trials.")
 
 _FEEDER_HELP = "feeder, import_limit_kw, export_limit_kw: limits of the net power of each feeder's devices"
+_SERVICE_PRICES_HELP = (
+    "event_start, price_usd_mwh; regup_usd_mw, regdn_usd_mw, rrs_usd_mw, ecrs_usd_mw, nspin_usd_mw (per MW and hour) of"
+    " the services to offer; optional regup_deployed ... (0 to 1): the part of an award expected to be called"
+)
 _PREVIOUS_HELP = "A schedule to stay close to: device_id, event_start, power_kw"
 
 
@@ -76,6 +80,35 @@ def solve_fleet(
         raise InfeasibleError(f"no device could be planned: {first}. All reasons are in {report}")
 
 
+def solve_ancillary(
+    devices: Annotated[Path, typer.Option("--devices", help="The pooled site's batteries, as for `solve fleet`")],
+    prices: Annotated[Path, typer.Option("--prices", help=_SERVICE_PRICES_HELP)],
+    out: Annotated[str, typer.Option("--out", help="Schedule and awards [kW], Parquet or .csv; - for CSV")],
+    report: Annotated[str, typer.Option("--report", help="Report in JSON; - for standard output")],
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="Dated rules of the services; default config/ancillary.toml")
+    ] = None,
+    terminal_value: Annotated[
+        float | None, typer.Option("--terminal-value", help="USD per kWh stored when the last interval ends")
+    ] = None,
+) -> None:
+    """Plan energy and ancillary-service offers of a pooled site together, each award backed by stored energy."""
+    from pipelines.wiring import ROOT
+    from resources.ancillary_file import load_service_rules
+    from resources.table_files import read_table, write_record, write_table
+    from solvers.fleet.ancillary import plan_ancillary
+
+    began = perf_counter()
+    site, market = read_table(devices, what="--devices"), read_table(prices, what="--prices")
+    dated = load_service_rules(rules or ROOT / "config" / "ancillary.toml")
+    read = perf_counter()
+    plan = plan_ancillary(site, market, dated, terminal_value_usd_per_kwh=terminal_value)
+    solved = perf_counter()
+    write_table(plan.schedule, out)
+    seconds = {"read": read - began, "solve": solved - read, "write": perf_counter() - solved}
+    write_record({**plan.report, "seconds": seconds, "version": version("tailrace")}, report)
+
+
 @fleet_app.command("generate")
 def generate(
     out: Annotated[str, typer.Option("--out", help="Devices, Parquet or .csv")],
@@ -126,3 +159,22 @@ def list_devices(
     finally:
         registry.close()
     write_table(devices, output)
+
+
+@fleet_app.command("efficiency")
+def efficiency(
+    days: Annotated[int, typer.Option("--days", help="How many days of responses to read", min=1)] = 14,
+    output: Annotated[str, typer.Option("--out", help="Parquet or .csv; - for CSV on standard output")] = "-",
+) -> None:
+    """Show the efficiency each way that the devices' responses show, beside what the registry declares."""
+    from contextlib import closing
+    from datetime import timedelta
+
+    from domain.fleet.efficiency import estimated_efficiencies
+    from pipelines.wiring import clock, open_fleet, open_registry
+    from resources.table_files import write_table
+
+    with closing(open_registry()) as registry, closing(open_fleet()) as fleet:
+        now = clock().now()
+        done = fleet.log.executions(now - timedelta(days=days), now)
+        write_table(estimated_efficiencies(registry.devices(), done), output)

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
     import polars as pl
 
     from resources.lake import Lake
-    from resources.publisher import Version
+    from resources.publisher import Publisher, Version
 
-PLANS: Final = {"dispatch/reservoir_plan": "reservoir", "dispatch/fleet_plan": "fleet"}
+PLANS: Final = {
+    "dispatch/reservoir_plan": "reservoir",
+    "dispatch/fleet_plan": "fleet",
+    "dispatch/fleet_replan": "fleet_replan",
+}
 _DIFFERENT: Final = 1
 _SHOWN: Final = 10
 
 
 def replay(
-    plan: Annotated[str, typer.Argument(help="dispatch/reservoir_plan or dispatch/fleet_plan")],
+    plan: Annotated[str, typer.Argument(help="dispatch/reservoir_plan, dispatch/fleet_plan or dispatch/fleet_replan")],
     as_of: Annotated[str, typer.Option("--as-of", help="The instant of the decision, ISO-8601 with an offset")],
     version: Annotated[int | None, typer.Option(help="Version of the schedule; the newest by default")] = None,
 ) -> None:
@@ -35,7 +39,7 @@ def replay(
     if name not in PLANS.values():
         raise InputError(f"no plan {plan!r}; known: {', '.join(PLANS)}")
     stored = publisher().get(name, parse_instant(as_of, what="--as-of"), version=version)
-    fingerprint, again = _decide_again(open_lake(), stored)
+    fingerprint, again = _decide_again(open_lake(), stored, publisher())
     difference = _difference(stored.schedule(), again)
     what = f"{stored.schedule_id} v{stored.number} as of {iso(stored.as_of)}"
     if difference is None:
@@ -48,13 +52,17 @@ def replay(
     raise typer.Exit(_DIFFERENT)
 
 
-def _decide_again(lake: Lake, stored: Version) -> tuple[str, pl.DataFrame]:
+def _decide_again(lake: Lake, stored: Version, plans: Publisher) -> tuple[str, pl.DataFrame]:
     """Return the fingerprint of the inputs and the schedule, both made anew as of the manifest's cutoffs."""
     from domain.beliefs import Cutoffs, Mode
-    from resources.fleet_decisions import decide_fleet, fleet_case
+    from resources.fleet_decisions import fleet_case
+    from resources.fleet_ladder import decide_on_the_ladder as decide_fleet
+    from resources.fleet_ladder import pinned_version
+    from resources.fleet_replan import decide_again_on_the_ladder
     from resources.pinned import PlantFile, unpin_frame
     from resources.planning import PlanningReader
-    from resources.reservoir_decisions import decide_reservoir, published_schedule, reservoir_case
+    from resources.reservoir_decisions import reservoir_case
+    from resources.reservoir_ladder import decide_on_the_ladder, pinned_previous, run_of
 
     manifest = stored.manifest
     cutoffs = Cutoffs(
@@ -63,12 +71,27 @@ def _decide_again(lake: Lake, stored: Version) -> tuple[str, pl.DataFrame]:
         recorded_before=parse_instant(manifest["recorded_before"], what="recorded_before in the manifest"),
     )
     if stored.plan == "fleet":
-        fleet = fleet_case(lake, unpin_frame(lake, manifest["devices_sha256"]), cutoffs)
-        return fleet.fingerprint, decide_fleet(fleet).schedule
+        devices = unpin_frame(lake, manifest["devices_sha256"])
+        carried = pinned_version(plans, (manifest.get("fallback") or {}).get("previous"))
+        day = decide_fleet(
+            lambda: fleet_case(lake, devices, cutoffs), at=stored.as_of, devices=devices, previous=carried
+        )
+        return day.case.fingerprint, day.schedule
+    if stored.plan == "fleet_replan":
+        devices = unpin_frame(lake, manifest["devices_sha256"])
+        again = decide_again_on_the_ladder(lake, devices, pinned_version(plans, manifest["previous"]), cutoffs)
+        if again.schedule is None:
+            raise InputError(f"{stored.schedule_id} came out as unchanged; its inputs are not what they were")
+        return again.case.fingerprint, again.schedule
     plant = PlantFile.unpin(lake, manifest["plant_sha256"]).plant
     reader = PlanningReader.unpin(lake, manifest["series_sha256"])
-    case = reservoir_case(lake, reader, plant, cutoffs)
-    return case.fingerprint, published_schedule(case, decide_reservoir(case))
+    decision = decide_on_the_ladder(
+        lambda: reservoir_case(lake, reader, plant, cutoffs, run_of(manifest)),
+        at=stored.as_of,
+        plant=plant,
+        previous=pinned_previous(plans, manifest),
+    )
+    return decision.case.fingerprint, decision.schedule
 
 
 def _difference(old: pl.DataFrame, new: pl.DataFrame) -> str | None:

@@ -57,7 +57,7 @@ def solve_reservoir(
     record = load_plant(plant)
     frame = read_table(inputs, what="--inputs")
     futures = read_table(scenarios, what="--scenarios") if scenarios is not None else None
-    options = ReservoirOptions(settings=_settings(settings or []), apply_rules=rules)
+    options = ReservoirOptions(settings=settings_of(settings or []), apply_rules=rules)
     start = _state(state, frame)
     read = perf_counter()
     try:
@@ -136,7 +136,12 @@ def _described(plant: Plant) -> list[str]:
     return lines
 
 
-def _settings(texts: list[str]) -> dict[str, str]:
+def settings_of(texts: list[str]) -> dict[str, str]:
+    """Return the settings that ``--set key=value`` options name.
+
+    Raises:
+        InputError: One is no pair.
+    """
     pairs = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""`tailrace sql`: the newest warehouse, read-only.
+"""`tailrace sql`: the newest warehouse, read-only; `tailrace docs`: the page about it.
 
 Put here: opening it and printing an answer. Keep out: building it (resources/warehouse.py).
 """
@@ -26,6 +26,15 @@ def sql(
         _prompt()
         return
     _answer(query, output)
+
+
+def docs(
+    out: Annotated[Path | None, typer.Option(help="Folder; default docs in TAILRACE_HOME")] = None,
+) -> None:
+    """Write the page of the warehouse: every mart and column with its unit, and what is made from what."""
+    from resources.warehouse import document
+
+    typer.echo(f"{document(out or _home() / 'docs')}")
 
 
 def _answer(query: str, output: str) -> None:

@@ -70,7 +70,7 @@ def verify(journal: Journal) -> Verdict:
 
 def orphans(journal: Journal, state: State) -> list[str]:
     """Return data files that the state does not name, and temporary files, relative to the root."""
-    live = {entry.path for entry in state.files}
+    live = {part.path for entry in state.files for part in entry.parts}
     root = journal.root
     present = [
         path
@@ -125,9 +125,23 @@ def _in_file(root: Path, entry: Entry) -> Iterator[str]:
     voice = [name for name in VOICE if name in rows.columns]
     if not rows.select(changed(voice)).to_series().equals(rows.select(changed(["key"])).to_series()):
         yield f"{entry.path} numbers its voices wrongly"
+    yield from _in_newest(root, entry.newest, rows.filter("newest"))
     events = rows["event_start"].to_physical()
     if (events.min(), events.max()) != (entry.event_min, entry.event_max):
         yield f"{entry.path} holds other events than the journal says"
+
+
+def _in_newest(root: Path, entry: Entry | None, rows: pl.DataFrame) -> Iterator[str]:
+    """Find out whether a file, if there is one, repeats the newest rows of another."""
+    if entry is None:
+        return
+    path = root / entry.path
+    if not path.exists():
+        yield f"{entry.path} is gone (commit {entry.sequence})"
+        return
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry.sha256 or not pl.read_parquet(content).equals(rows):
+        yield f"{entry.path} does not repeat the newest rows of its month (commit {entry.sequence})"
 
 
 def _doubles(root: Path, entries: Sequence[Entry]) -> Iterator[str]:

@@ -104,7 +104,8 @@ def tidy(journal: Journal) -> None:
 
 def _publish(journal: Journal, used: Sequence[Entry], made: Sequence[Entry]) -> None:
     with journal.exclusively() as state:
-        if gone := [entry.path for entry in made if not (journal.root / entry.path).exists()]:
+        written = [part.path for entry in made for part in entry.parts]
+        if gone := [path for path in written if not (journal.root / path).exists()]:
             raise LakeError(f"{gone[0]} was removed before it was published; nothing changed: compact again")
         _fold(journal, state, used=used, made=made)
 

@@ -32,6 +32,9 @@ ROW_GROUP: Final = 131_072
 PAGE_BYTES: Final = 131_072
 """Bytes a page before encoding: 16,384 times, which is a month of one hourly series in 24 vintages."""
 
+WORTH_REPEATING: Final = 3
+"""Statements an event of a compacted file has on average from which its newest are worth a file of their own."""
+
 FILE_COLUMNS: Final[dict[str, pl.DataType]] = {"key": pl.UInt32(), **STORED, "newest": pl.Boolean()}
 """Every column a belief file may have. ``key`` ranks the voice within the file, so that neighbours are compared as
 integers; ``newest`` is True on the row that wins where no cutoff excludes any row of the file."""
@@ -59,6 +62,8 @@ class Entry:
         columns: Optional columns present.
         voices: Distinct voices in it.
         winners: Rows marked newest.
+        newest: Where the file is a compacted one, another that repeats its rows marked newest: what a read takes when
+            no cutoff excludes any row.
     """
 
     path: str
@@ -81,6 +86,12 @@ class Entry:
     recorded_max: int
     series_min: str
     series_max: str
+    newest: Entry | None = None
+
+    @property
+    def parts(self) -> list[Entry]:
+        """The file, and the one that repeats its newest rows."""
+        return [self] if self.newest is None else [self, self.newest]
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as plain values."""
@@ -89,8 +100,9 @@ class Entry:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Entry:
         """Read an entry; names it does not know were written by a newer version and are ignored."""
-        known: dict[str, Any] = {field.name: plain[field.name] for field in fields(cls)}
+        known: dict[str, Any] = {field.name: plain[field.name] for field in fields(cls) if field.name != "newest"}
         known["columns"] = tuple(known["columns"])
+        known["newest"] = cls.from_json(plain["newest"]) if plain.get("newest") else None
         return cls(**known)
 
     def committed(self, sequence: int, recorded_at: int) -> Entry:
@@ -160,7 +172,11 @@ def write_beliefs(root: Path, folder: str, rows: pl.DataFrame, *, sequence: int 
     rows = rows.with_columns(newest=last_of(("key", "event_start")))
     absent = [name for name in OPTIONAL if name in rows.columns and rows[name].null_count() == rows.height]
     rows = rows.select(name for name in FILE_COLUMNS if name in rows.columns and name not in absent)
-    return _written(root, folder, rows, dataset="beliefs", sequence=sequence, month=month)
+    entry = _written(root, folder, rows, dataset="beliefs", sequence=sequence, month=month)
+    if month is None or entry.winners * WORTH_REPEATING > entry.rows:
+        return entry
+    newest = _written(root, folder, rows.filter("newest"), dataset="beliefs", sequence=sequence, month=month)
+    return replace(entry, newest=newest)
 
 
 def write_coverage(root: Path, rows: pl.DataFrame, *, sequence: int) -> Entry:

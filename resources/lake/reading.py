@@ -167,7 +167,7 @@ class Reader:
                 tests.append(pl.col("newest"))
             if request.narrow is not None:
                 tests.append(request.narrow)
-            query = _scan(self.root, chunk)
+            query = _scan(self.root, [e.newest or e for e in chunk] if newest and not cut else chunk)
             for test in tests:
                 query = query.filter(test)
             ranked = newest and cut and not _is_small(chunk[0])

@@ -89,7 +89,7 @@ def status(journal: Journal) -> Status:
         numbers=sum(entry.numbers for entry in beliefs),
         files=len(beliefs),
         landing=len(state.landing),
-        size_bytes=sum(entry.size for entry in beliefs),
+        size_bytes=sum(part.size for entry in beliefs for part in entry.parts),
         event_first=None if first is None else moment_of(first),
         event_last=None if last is None else moment_of(last),
         belief_newest=None if newest is None else moment_of(newest),
@@ -137,7 +137,8 @@ def copy(journal: Journal, target: Path) -> int:
         LakeError: A file here is not what the journal says.
     """
     state = journal.state()
-    count = sum(_copy_checked(journal.root / entry.path, target / entry.path, entry) for entry in state.files)
+    parts = [part for entry in state.files for part in entry.parts]
+    count = sum(_copy_checked(journal.root / part.path, target / part.path, part) for part in parts)
     count += _copy_tree(journal.root / "raw", target / "raw")
     count += _copy_tree(journal.root / EXECUTIONS, target / EXECUTIONS)
     files = state.files
@@ -190,11 +191,16 @@ def _named(journal: Journal) -> set[str]:
     """Return every file that the manifests kept or the commits left name."""
     names: set[str] = set()
     for _, path in journal.kept():
-        names.update(entry["path"] for entry in orjson.loads(path.read_bytes())["files"])
+        names.update(_paths(path.read_bytes()))
     for number in journal.commits():
-        content = (journal.root / "commits" / f"{number:012d}.json").read_bytes()
-        names.update(entry["path"] for entry in orjson.loads(content)["files"])
+        names.update(_paths((journal.root / "commits" / f"{number:012d}.json").read_bytes()))
     return names
+
+
+def _paths(content: bytes) -> Iterable[str]:
+    """Return the files that a manifest or a commit names."""
+    for plain in orjson.loads(content)["files"]:
+        yield from (part.path for part in Entry.from_json(plain).parts)
 
 
 def _copy_checked(source: Path, target: Path, entry: Entry) -> bool:

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that resources/registry.py hands over."""
+"""Runs the migrations on the connection that resources/database.py hands over."""
 
 from __future__ import annotations
 

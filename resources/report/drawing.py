@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import nan
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from matplotlib.axes import Axes
 
 from resources.report import svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 HISTORY: Final = timedelta(hours=36)
 """How much of the past is shown beside the plan."""

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import nan
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from matplotlib.axes import Axes
 
 from resources.report import svg
 from resources.report.contents import FleetPart, ReservoirPart
@@ -33,6 +32,9 @@ from resources.report.drawing import (
     xs_of,
 )
 from resources.report.words import SPILL_SEEN_CFS, Change, changes, clock
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LABEL_ROOM: Final = timedelta(hours=2.5)
 """Closest two setpoint changes that both carry their MW in the plot; the table lists every one."""

@@ -12,13 +12,12 @@ import io
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LIGHT: Final = {
     "ink": "#1c2733",
@@ -86,6 +85,10 @@ def canvas(height_in: float, rows: list[float]) -> Generator[tuple[Figure, list[
         height_in: Height [inches at 72 dpi].
         rows: Relative heights of the panels, top to bottom.
     """
+    # A tenth of a second and 25 MB that runs without a drawing, which load the same code, need not pay.
+    import matplotlib as mpl  # noqa: PLC0415 - as said
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.8, height_in), dpi=72)
         figure.patch.set_visible(False)
@@ -102,6 +105,9 @@ def to_svg(figure: Figure, *, title: str, description: str) -> str:
         title: Its name, for a screen reader.
         description: What it shows, for a screen reader.
     """
+    import matplotlib as mpl  # noqa: PLC0415 - as in canvas
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415
+
     buffer = io.StringIO()
     with mpl.rc_context(_STYLE):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})

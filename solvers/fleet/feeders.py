@@ -33,7 +33,7 @@ STAY: Final = 0.85
 TIE: Final = 1e-12
 """Part of a cost below which a difference is rounding."""
 
-MOST_ROUNDS: Final = 800
+MOST_ROUNDS: Final = 1500
 """Rounds of a fleet in all; what is reached by then is reported with its gap."""
 
 

@@ -160,8 +160,9 @@ def finish(solver: highspy.Highs) -> str:
     """
     solver.run()
     status = solver.getModelStatus()
-    if status not in (_OPTIMAL, *_INFEASIBLE, _OUT_OF_TIME):
-        # Tight tolerances can leave a badly scaled programme (penalties of thousands beside cents) undecided.
+    if status not in (_OPTIMAL, _OUT_OF_TIME):
+        # Tight tolerances can leave a badly scaled programme (penalties of thousands beside cents) undecided, or call
+        # it infeasible where it is not: nobody is told so before a second look agrees.
         solver.clearSolver()
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
             solver.setOptionValue(name, 1e-7)

@@ -31,7 +31,9 @@ def test_what_runs_when() -> None:
     assert schedules == {
         "ingest_every_five_minutes": ("*/5 * * * *", "ingest_today"),
         "decide_hourly": ("7 * * * *", "decide_reservoir"),
+        "review_hourly": ("13 * * * *", "review_reservoir"),
         "decide_daily": ("32 9 * * *", "decide_fleet"),
+        "replan_hourly": ("12 * * * *", "replan_fleet"),
         "marts_hourly": ("17 * * * *", "build_marts"),
         "compact_hourly": ("41 * * * *", "compact_lake"),
     }
@@ -46,7 +48,11 @@ def test_the_asset_keys_are_these() -> None:
         "ingest/ercot_price_corrections", "ingest/ercot_mis_prices", "ingest/ercot_dashboards",
         "ingest/ercot_messages", "ingest/caiso_five_minute_prices", "ingest/caiso_load_forecast",
         "ingest/yes_prices", "ingest/public_river_forecasts", "ingest/river_forecast_revisions", "ingest/awards",
+        "ingest/fleet_acks", "ingest/fleet_telemetry", "publish/fleet_schedules",
+        "publish/fleet_hourly_schedules",
         "beliefs/compaction", "forecasting/inflow",
         "forecasting/upstream_dispatch", "forecasting/price", "dispatch/reservoir_plan", "dispatch/fleet_plan",
+        "dispatch/fleet_replan",
+        "dispatch/reservoir_bands", "dispatch/reservoir_scenarios", "dispatch/reservoir_tracking",
         "publish/reservoir_schedule", "publish/fleet_schedule", "training/baseline_scores",
     }  # fmt: skip

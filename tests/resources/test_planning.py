@@ -121,3 +121,30 @@ def test_a_gap_is_held_for_its_declared_length_flagged_and_never_filled_from_lat
         (6, 10.0, "good"), (5, 10.0, "estimated"), (4, 10.0, "estimated"), (2, 50.0, "good"), (1, 50.0, "estimated"),
     ]  # fmt: skip
     assert lake.latest("pi:R4:avg1h", start=T - 9 * HOUR, end=T).height == 2
+
+
+def test_a_gap_is_filled_by_its_declared_rule_flagged_and_for_no_longer(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "series.toml"
+    path.write_text(RULES.replace('"none", longest = "PT0S"', '"hold", longest = "PT2H"', 1))
+    reader = PlanningReader(lake, path)
+    # Measured at 01 and 02; nothing at 03, 04, 05; measured again at 06.
+    lake.append(rows("pi:R4:avg1h", [100.0, 101.0, None, None, None, 105.0]), run_id="a", product="p")
+    known = Cutoffs(at=T + HOUR, mode=Mode.PUBLISHED)
+    filled = reader.filled("r4.flow.cfs", start=T - 6 * HOUR, end=T, cutoffs=known)
+    assert filled.rows() == [
+        (T - 6 * HOUR, 100.0, "good"),
+        (T - 5 * HOUR, 101.0, "good"),
+        (T - 4 * HOUR, 101.0, "estimated"),
+        (T - 3 * HOUR, 101.0, "estimated"),
+        (T - 1 * HOUR, 105.0, "good"),  # not a value of later carried back
+    ]
+    assert lake.latest("*", start=T - 9 * HOUR, end=T).filter(quality="estimated").is_empty()
+
+
+def test_nothing_is_filled_beyond_what_the_cutoff_could_know(lake: Lake, tmp_path: Path) -> None:
+    path = tmp_path / "series.toml"
+    path.write_text(RULES.replace('"none", longest = "PT0S"', '"hold", longest = "PT6H"', 1))
+    lake.append(rows("pi:R4:avg1h", [100.0]), run_id="a", product="p")
+    known = Cutoffs(at=T - 3 * HOUR, mode=Mode.PUBLISHED)
+    filled = PlanningReader(lake, path).filled("r4.flow.cfs", start=T - 6 * HOUR, end=T, cutoffs=known)
+    assert filled["event_start"].max() == T - 3 * HOUR

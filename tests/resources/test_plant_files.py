@@ -63,6 +63,30 @@ def test_every_shipped_plant_is_sound() -> None:
         ("flow_cfs_per_mw = 163.73", "flow_cfs_per_mw = [1]", "write a number"),
         ("head_cap_offset_mw = -101.42", "head_cap_offset_mw = -106.0", "the head cap at the minimum level is 0.52 MW"),
         ("low_buffer_ft = 0.25", "low_buffer_ft = 6.0", "no band is left to plan in"),
+        ("valid_until = 2025-05-01", "valid_until = 2025-06-01", "water_years[3]: overlaps the one before: both hold"),
+        ("valid_from = 2025-05-01", "valid_from = 2025-06-01", "no type holds from 2025-05-01 to 2025-06-01"),
+        ("valid_until = 2024-05-01", "valid_until = 2022-05-01", "2022-05-01 is not after valid_from 2023-05-01"),
+        ("day = 2025-05-31", "day = 2025-05-24", "early_releases[2]: 2025-05-24 has a release already, number 1"),
+        ("start = 04:00:00", "start = 14:00:00", "a release from 14:00:00 to 12:00:00 is empty"),
+        ("start = 09:00:00", "start = 13:00:00", "a rafting window from 13:00:00 to 12:00:00 is empty"),
+        (
+            'days = ["Sat", "Sun"]',
+            'days = ["Sat", "Mon"]',
+            "Mon of Wet, main, have a window already, number 1; keep one",
+        ),
+        ('days = ["Tue", "Wed", "Thu", "Fri"]', 'days = "Tue"', "rules.rafting[3].days: must be a list, is 'Tue'"),
+        ("rafting_target_mw = 5.8", "rafting_target_mw = 58", "58 MW is no output of Oxbow, which gives 0.8 to 5.8 MW"),
+        ("flow_cfs = 900.0", "flow_cfs = 100.0", "a cap of 100 cfs is below the 214 cfs of the smallest output 0.8 MW"),
+        ("months = [1, 2, 3, 4, 5, 6]", "months = [1, 13]", "months [1, 13] are not all within 1 to 12"),
+        ("flow_cfs = 300.0", "flow_cfs = -300.0", "a flow limit of -300 cfs is below zero"),
+        ("flow_cfs = [60.0, 190.0", "flow_cfs = [60.0, 50.0", "flow_cfs of a rating curve needs two or more rising"),
+        ("square_af_per_ft2 = 0.6311303", "square_af_per_ft2 = -0.63", "is -0.63; it must be above 0"),
+        (
+            "combined_maximum_mw = 210.0",
+            "combined_maximum_mw = 0",
+            "upstream.combined_maximum_mw: is 0; it must be above 0",
+        ),
+        ("valid_from = 2023-05-01", 'valid_from = "2023-05-01"', "is '2023-05-01'; write a day such as 2026-05-23"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -128,3 +152,29 @@ def test_a_spill_cost_that_a_price_can_beat_is_named() -> None:
     leaky = with_settings(afterbay(), {"spill_usd_per_af": 5.0})
     assert [key for key, _ in plant_warnings(leaky)] == ["weights.spill_usd_per_af"]
     assert list(plant_warnings(afterbay())) == []
+
+
+def test_a_floor_only_tributaries_could_meet_is_a_warning_not_a_problem(tmp_path: Path) -> None:
+    path, _ = edited(tmp_path, ("flow_cfs = 150.0", "flow_cfs = 15000.0"))
+    plant, problems = examine_plant(path)
+    assert problems == []
+    assert plant is not None
+    # 163.73 x 5.8 + 83 = 1032.6 cfs
+    assert [text for _, text in plant_warnings(plant)] == [
+        (
+            "a floor of 15000 cfs is above the 1033 cfs the unit passes at its largest output: only tributaries or"
+            " spill could meet it"
+        )
+    ]
+
+
+def test_an_outage_is_told_with_its_line(tmp_path: Path) -> None:
+    for start, end, said in (
+        ("2026-12-01T00:00:00", "2026-12-02T00:00:00Z", "write both times with an offset"),
+        ("2026-12-03T00:00:00Z", "2026-12-02T00:00:00Z", "is empty; start must be before end"),
+    ):
+        path = tmp_path / "plant.toml"
+        path.write_text(f"{TEXT}\n[[rules.outages]]\nstart = {start}\nend = {end}\n", encoding="utf-8")
+        _, (problem,) = examine_plant(path)
+        assert said in problem
+        assert problem.startswith(f"{path}:{TEXT.count(chr(10)) + 2}: rules.outages[1]")

@@ -308,10 +308,10 @@ def test_a_200_hides_failure_in_three_ways(
 def test_a_revised_state_is_another_state(stand_ins: StandIns) -> None:
     span = {"startTime": "2026-11-20T00:00:00Z", "endTime": "2026-11-20T03:00:00Z"}
     mode = r"\\PISRV\OPS\Additions for PI Vision|CCS Mode"
-    web_id = get(stand_ins, "/attributes", path=mode).json()["WebId"]
-    plain = get(stand_ins, f"/streams/{web_id}/interpolated", interval="5m", **span).json()["Items"]
+    stream = f"/streams/{web_id(stand_ins, mode)}/interpolated"
+    plain = get(stand_ins, stream, interval="5m", **span).json()["Items"]
     stand_ins.control("pi", {"faults": [{"fault": "revise", "sigma": 5.0}]})
-    revised = get(stand_ins, f"/streams/{web_id}/interpolated", interval="5m", **span).json()["Items"]
+    revised = get(stand_ins, stream, interval="5m", **span).json()["Items"]
     states = [{item["Value"]["Name"] for item in items} for items in (plain, revised)]
     assert states[1] == {"GEN", "SPILL"}
     assert states[0] < states[1]

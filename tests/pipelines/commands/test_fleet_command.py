@@ -12,7 +12,7 @@ import pytest
 
 from domain.errors import FrameError, InfeasibleError, InputError
 from domain.fleet import SCHEDULE_COLUMNS, check_coupling, check_schedule, generate_fleet
-from pipelines.commands.fleet import generate, solve_fleet
+from pipelines.commands.fleet import efficiency, generate, import_devices, solve_ancillary, solve_fleet
 from tests.fleet_oracles import price_frame
 
 PRICES = price_frame([10, 20, 90, 30, -20, 60] * 8, 0.5)
@@ -79,7 +79,7 @@ def test_limits_and_reserve_come_from_files(case: Case) -> None:
     feeders = pl.DataFrame({"feeder": names, "import_limit_kw": 500.0, "export_limit_kw": 400.0})
     reserve = PRICES.select("event_start", up_reserve_kw=pl.lit(300.0), duration_h=pl.lit(0.5))
     report = case.solve(feeders=case.put("feeders", feeders), reserve=case.put("reserve", reserve))
-    assert report["status"] == "feasible"
+    assert report["status"] == "optimal"
     assert report["gap"] <= 1e-4
     assert check_coupling(case.devices, PRICES, case.schedule(), feeders=feeders, reserve=reserve).is_empty()
 
@@ -88,6 +88,35 @@ def test_a_made_up_fleet_fits_the_prices_it_is_made_for(case: Case) -> None:
     generate(out=str(case.folder / "devices.parquet"), devices=20, seed=3, intervals=96, hours=0.25)
     case.put("prices", price_frame([10, 20, 90] * 32, 0.25))
     assert case.solve()["devices"] == 20
+
+
+def test_a_fleet_in_a_csv_is_the_same_fleet(case: Case) -> None:
+    generate(out=str(case.folder / "devices.csv"), devices=40, seed=2)
+    from_csv = case.solve(devices=case.folder / "devices.csv")
+    assert from_csv["objective_usd"] == case.solve()["objective_usd"]
+    assert from_csv["devices"] == 40
+
+
+def test_a_site_offers_services_from_files(case: Case) -> None:
+    case.put("prices", PRICES.with_columns(regup_usd_mw=pl.lit(8.0), nspin_usd_mw=pl.lit(5.0)))
+    paths = {name: case.folder / f"{name}.parquet" for name in ("devices", "prices")}
+    solve_ancillary(**paths, out=str(case.folder / "S.parquet"), report=str(case.folder / "R.json"))
+    assert case.schedule().columns[-5:] == ["regup_kw", "regdn_kw", "rrs_kw", "ecrs_kw", "nspin_kw"]
+    assert case.schedule()["rrs_kw"].null_count() == 48
+    services = case.report()["services"]
+    assert services["REGUP"]["earnings_usd"] > 0
+    assert services["NSPIN"]["rules"] == ["4 h: NPRR1096; kept at four hours in 2025"]
+
+
+def test_efficiencies_are_shown_beside_what_the_registry_declares(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAILRACE_HOME", str(case.folder))
+    monkeypatch.delenv("TAILRACE_MQTT_URL", raising=False)
+    import_devices(case.folder / "devices.parquet")
+    efficiency(output=str(case.folder / "S.parquet"))
+    shown = case.schedule()
+    assert shown["device_id"].to_list() == sorted(case.devices["device_id"])
+    # Nobody has answered yet, so nothing is estimated.
+    assert shown["estimated_charge_efficiency"].null_count() == 40
 
 
 def test_a_hole_in_the_prices_writes_nothing(case: Case) -> None:

@@ -141,6 +141,26 @@ def test_verification_finds_a_revision_that_is_stored_twice(world: World) -> Non
     assert any("named twice" in problem for problem in problems)
 
 
+def test_newest_rows_are_repeated_beside_a_compacted_file_and_looked_after_with_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.append(*(belief(float(at), at, event_start=hour(event)) for at in (1, 2, 3, 4) for event in (20, 21)))
+    world.lake.compact()
+    (entry,) = world.lake._journal.state().of("beliefs")
+    assert entry.newest is not None
+    assert (entry.rows, entry.newest.rows) == (8, 2)
+    assert (world.published(5), world.published(2.5)) == ([4.0, 4.0], [2.0, 2.0])
+    world.lake.gc(grace=timedelta(0))
+    assert world.lake.verify().is_sound
+    assert world.lake.verify().orphans == ()
+    world.lake.backup(tmp_path / "copy")
+    path = world.lake.root / entry.newest.path
+    assert (tmp_path / "copy" / entry.newest.path).read_bytes() == path.read_bytes()
+    pl.read_parquet(path).with_columns(value=pl.lit(7.0)).write_parquet(path)
+    assert "does not repeat the newest rows" in world.lake.verify().problems[0]
+    path.unlink()
+    assert "is gone" in world.lake.verify().problems[0]
+
+
 def test_a_backup_is_a_lake_and_takes_only_what_is_new(world: World, tmp_path: Path) -> None:
     sha256 = world.lake.put_raw(b"bytes", source="ercot_api", name="file", fetched_at=hour(12))
     assert world.lake.backup(tmp_path / "copy") == 5  # three belief files, the bytes and the list of fetches

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.beliefs import CANONICAL, Cutoffs, Mode
 from resources.clock import ManualClock
-from resources.lake import Lake
+from resources.lake import Lake, files
 from tests.resources.lake.reference import Reference, Row
 
 # 06:00Z and 07:00Z are the two 01:00 of the autumn night in Chicago; the third event is in the next month's file.
@@ -23,6 +25,14 @@ MORNING = datetime(2026, 11, 1, 9, tzinfo=UTC)
 BELIEFS = [*(datetime(2026, 11, 1, hour, tzinfo=UTC) for hour in (0, 2, 4)), MORNING + timedelta(minutes=3)]
 LATENCY = {"slow": timedelta(hours=1)}
 VALUES = st.sampled_from([1.0, 2.0, -3.5])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _newest_rows_repeated() -> Iterator[None]:
+    """Repeat the newest rows beside every compacted file, however few statements an event has here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "WORTH_REPEATING", 0)
+        yield
 
 
 def often(first: Any, *others: Any, times: int = 4) -> st.SearchStrategy[Any]:  # noqa: ANN401 - of any type
