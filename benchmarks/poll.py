@@ -27,8 +27,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tailrace-poll-") as home, StandIns.started(seed=7) as services:
         wiring.use(services.environment | {"TAILRACE_HOME": home})
         wiring.use({"DAGSTER_HOME": str(prepare(wiring.settings()))})
+        began = time.monotonic()
         from pipelines.operations import defs  # noqa: PLC0415 - the stand-ins start while this is imported
 
+        held_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"importing the code location: {time.monotonic() - began:.1f} s, {held_mb:.0f} MB")
         job = defs.resolve_job_def("ingest_today")
         with dg.DagsterInstance.get() as instance:
             for poll in ("first", "second", "third"):

@@ -15,6 +15,9 @@ import polars as pl
 VOICE: Final = ("series_id", "source", "scenario", "member")
 """Who says something about what: a belief's key without the event."""
 
+LARGE_ROWS: Final = 500_000
+"""Rows from which a frame is sorted column by column, to save memory."""
+
 _STEPS_US: Final = (3_600_000_000, 900_000_000, 60_000_000, 1_000_000, 1_000)
 """Common raster of times, coarsest first [microseconds]: hours, quarter hours, minutes, seconds, milliseconds."""
 
@@ -56,13 +59,15 @@ def in_order(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
 
 
 def into_order(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Return ``rows`` sorted as `in_order` does, and leave ``rows`` itself empty.
+    """Return ``rows`` sorted as `in_order` does; a large frame is left empty.
 
-    Column by column, so that a large frame is never in memory twice.
+    It is taken column by column, so that it is never in memory twice; a small one at once, which is faster.
     """
     place = places(rows, by)
     if place is None:
         return rows
+    if rows.height < LARGE_ROWS:
+        return rows[place]
     index = pl.Series(place)
     return pl.DataFrame([rows.drop_in_place(name).rechunk().gather(index) for name in rows.columns])
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain import order
 from domain.order import VOICE, changed, in_order, into_order, with_key
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,3 +44,10 @@ def test_a_key_ranks_voices_as_their_columns_do(rows: list[tuple[str, str, str, 
 def test_a_change_from_null_to_null_is_none() -> None:
     frame = pl.DataFrame({"a": [None, None, 1, 1, None]})
     assert frame.select(changed(["a"])).to_series().to_list() == [True, False, True, False, True]
+
+
+def test_a_large_frame_is_sorted_as_a_small_one_and_left_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "LARGE_ROWS", 0)
+    frame = pl.DataFrame({"a": [3, 1, 2], "b": ["x", "y", None]})
+    assert into_order(frame, ["a"]).rows() == [(1, "y"), (2, None), (3, "x")]
+    assert frame.is_empty()

@@ -34,6 +34,7 @@ from resources.mqtt import Broker
 from resources.publications import make_current
 from resources.publisher import Publisher
 from resources.registry import Registry
+from simulators.devices_serve import allow_connections
 from solvers.fleet import plan_fleet
 from solvers.fleet.savings import savings
 from tests.scenarios.fleet_line_process import FastClock
@@ -163,6 +164,7 @@ class Day:
         self.registry, self.log = Registry(self.database), FleetLog(self.database)
         self.publisher = Publisher(folder / "plans")
         self.registry.put_devices(self.fleet, changed_at=DAY)
+        allow_connections(devices)  # the broker inherits the limit, and has a socket for each of them
         self.broker = kind(folder)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.outcome = Outcome(devices=devices)

@@ -160,17 +160,12 @@ def _ercot(case: Case) -> Wire:
     )  # fmt: skip
 
 
-def _dashboard(
-    series: str, scenario: str, content: Callable[[Instants], Any], length: timedelta, step: timedelta
-) -> Wire:
+def _dashboard(series: str, content: Callable[[Instants], Any], step: timedelta) -> Wire:
     def write(instants: Instants) -> Payload:
         value = {"lastUpdated": f"{instants[-1] + HOUR:%Y-%m-%d %H:%M:%S}+0000", **content(instants)}
         return json.dumps(value).encode(), {}
 
-    return Wire(
-        service="ercot", series=series, scenario=scenario, write=write, step=step, zone=CENTRAL,
-        earliest=lambda start, end: max(start, end) if scenario == "actual" else datetime(2000, 1, 1, tzinfo=UTC),
-    )  # fmt: skip
+    return Wire(service="ercot", series=series, write=write, step=step, zone=CENTRAL, earliest=after_end(timedelta(0)))
 
 
 def _ms(moment: datetime) -> int:
@@ -214,7 +209,7 @@ def _caiso(series: str, names: str, row: str, run: str, step: timedelta, days: i
     )
 
 
-def _pi(kind: str, step: timedelta, length: timedelta) -> Wire:
+def _pi(kind: str, step: timedelta) -> Wire:
     def value(at: datetime, number: float = 5.0) -> dict[str, Any]:
         stamp = f"{at:%Y-%m-%dT%H:%M:%SZ}"
         return {"Timestamp": stamp, "Value": number, "Good": True, "UnitsAbbreviation": "cfs"}
@@ -226,7 +221,6 @@ def _pi(kind: str, step: timedelta, length: timedelta) -> Wire:
         items = typed if kind == "avg1h" else plain
         return json.dumps({"Items": items}).encode(), {"options": {"path": "OPS/R4|Flow", "kind": kind}}
 
-    del length
     return Wire(service="pi", series=f"pi:OPS/R4|Flow:{kind}", write=write, step=step, earliest=after_end(5 * MINUTE))
 
 
@@ -245,13 +239,12 @@ def _yes(agglevel: str, step: timedelta, zone: str = "GMT", item: str = "DALMP")
     return Wire(service="yes", series=f"yes:CAISO:{item}:N1", write=write, step=step, zone=own, earliest=rule)
 
 
-def _river(parameter: str, name: str, step: timedelta) -> Callable[[Instants], Payload]:
+def _river(parameter: str, name: str) -> Callable[[Instants], Payload]:
     def write(instants: Instants) -> Payload:
         issue = _nominal(instants[0])
         lines = [f",{parameter}", *(f"{at:%Y-%m-%d %H:%M:%S},1.5" for at in instants)]
         return csv_of("GMT,FOLC1", lines), {"name": f"{issue:%Y%m%d%H}_{name}.csv"}
 
-    del step
     return write
 
 
@@ -310,14 +303,14 @@ _REN = ("TRADING_HUB,RENEWABLE_TYPE,MW", "NP15,Wind,5")
 ERCOT_CASES = [*CASES, *_MORE]
 WIRES: dict[str, Wire] = {
     **{f"ercot {case.emil} {case.series} {case.scenario}": _ercot(case) for case in ERCOT_CASES},
-    "dashboard _storage": _dashboard("ercot:storage:net", "actual", _rows("netOutput", 0 * HOUR), 0 * HOUR, 5 * MINUTE),
-    "dashboard _load": _dashboard("ercot:load_actual:system_total", "actual", _rows("systemLoad", HOUR), HOUR, HOUR),
-    "dashboard _wind_solar": _dashboard("ercot:wind_actual:system", "actual", _rows("actualWind", HOUR), HOUR, HOUR),
-    "dashboard _supply": _dashboard("ercot:supply:demand", "actual", lambda instants: {"data": [{"epoch": _ms(at), "demand": 5, "forecast": 0} for at in instants], "forecast": []}, 0 * HOUR, 5 * MINUTE),
-    "dashboard _fuel_mix": _dashboard("ercot:gen:wind", "actual", lambda instants: {"data": {"day": {f"{at.astimezone(CENTRAL):%Y-%m-%d %H:%M:%S%z}": {"Wind": {"gen": 5}} for at in instants}}}, 0 * HOUR, 5 * MINUTE),
-    "dashboard _outages": _dashboard("ercot:outages:combined:total", "actual", lambda instants: {"current": {str(_ms(at)): {"Combined": {"total": 5}} for at in instants}}, 0 * HOUR, HOUR),
-    "dashboard _condition": _dashboard("ercot:prc", "actual", lambda instants: {"current_condition": {"datetime": _ms(instants[0]) // 1000, "prc_value": "5,000"}}, 0 * HOUR, HOUR),
-    "dashboard _monitor": _dashboard("ercot:as_monitor:regUpCap", "actual", lambda instants: {"lastUpdated": f"{instants[0]:%Y-%m-%d %H:%M:%S}+0000", "data": {"a": [["Title"], ["regUpCap", "5"]]}}, 0 * HOUR, HOUR),
+    "dashboard _storage": _dashboard("ercot:storage:net", _rows("netOutput", 0 * HOUR), 5 * MINUTE),
+    "dashboard _load": _dashboard("ercot:load_actual:system_total", _rows("systemLoad", HOUR), HOUR),
+    "dashboard _wind_solar": _dashboard("ercot:wind_actual:system", _rows("actualWind", HOUR), HOUR),
+    "dashboard _supply": _dashboard("ercot:supply:demand", lambda instants: {"data": [{"epoch": _ms(at), "demand": 5, "forecast": 0} for at in instants], "forecast": []}, 5 * MINUTE),
+    "dashboard _fuel_mix": _dashboard("ercot:gen:wind", lambda instants: {"data": {"day": {f"{at.astimezone(CENTRAL):%Y-%m-%d %H:%M:%S%z}": {"Wind": {"gen": 5}} for at in instants}}}, 5 * MINUTE),
+    "dashboard _outages": _dashboard("ercot:outages:combined:total", lambda instants: {"current": {str(_ms(at)): {"Combined": {"total": 5}} for at in instants}}, HOUR),
+    "dashboard _condition": _dashboard("ercot:prc", lambda instants: {"current_condition": {"datetime": _ms(instants[0]) // 1000, "prc_value": "5,000"}}, HOUR),
+    "dashboard _monitor": _dashboard("ercot:as_monitor:regUpCap", lambda instants: {"lastUpdated": f"{instants[0]:%Y-%m-%d %H:%M:%S}+0000", "data": {"a": [["Title"], ["regUpCap", "5"]]}}, HOUR),
     "messages": Wire(service="ercot", series="ercot:ops_message:watch", scenario="*", write=_messages, step=20 * MINUTE, zone=CENTRAL, earliest=lambda start, _: start),
     "caiso price DAM": _caiso("caiso:lmp_da:N1:LMP", *_LMP, "DAM", HOUR, 1),
     "caiso price RUC": _caiso("caiso:lmp_ruc:N1:LMP", *_LMP, "RUC", HOUR, 1),
@@ -333,17 +326,17 @@ WIRES: dict[str, Wire] = {
     "caiso load ACTUAL": _caiso("caiso:load_actual:PGE", *_SLD, "ACTUAL", HOUR, None),
     "caiso renewable DAM": _caiso("caiso:ren_fcst:DAM:NP15:Wind", *_REN, "DAM", HOUR, 1),
     "caiso renewable ACTUAL": _caiso("caiso:ren_actual:NP15:Wind", *_REN, "ACTUAL", HOUR, None),
-    "pi avg1h": _pi("avg1h", HOUR, HOUR),
-    "pi interp1h": _pi("interp1h", HOUR, 0 * HOUR),
-    "pi recorded": _pi("recorded", 5 * MINUTE, 0 * HOUR),
+    "pi avg1h": _pi("avg1h", HOUR),
+    "pi interp1h": _pi("interp1h", HOUR),
+    "pi recorded": _pi("recorded", 5 * MINUTE),
     "yes 5min": _yes("5min", 5 * MINUTE, item="RTLMP"),
     "yes hour": _yes("hour", HOUR),
     "yes hour, Pacific labels": _yes("hour", HOUR, "PPT"),
     "yes hour, Central labels": _yes("hour", HOUR, "CPT", "RTLMP"),
     "yes day": _yes("day", DAY),
-    "cnrfc deterministic": Wire(service="cnrfc", series="cnrfc:flow:FOLC1", scenario="deterministic", write=_river("QINE", "american_csv_export", HOUR), step=HOUR, issued=lambda first: _nominal(first) + _ISSUED_LATER),
-    "cnrfc hefs_hourly": Wire(service="cnrfc", series="cnrfc:flow:FOLC1", scenario="member:1", write=_river("QINE", "american_hefs_csv_hourly", HOUR), step=HOUR, issued=lambda first: _nominal(first) + _ISSUED_LATER),
-    "cnrfc hefs_daily": Wire(service="cnrfc", series="cnrfc:flow_daily:FOLC1", scenario="member:1", write=_river("SQME", "american_hefs_csv_daily", DAY), step=DAY, issued=lambda first: _nominal(first) + _ISSUED_LATER, shifted=-DAY),
+    "cnrfc deterministic": Wire(service="cnrfc", series="cnrfc:flow:FOLC1", scenario="deterministic", write=_river("QINE", "american_csv_export"), step=HOUR, issued=lambda first: _nominal(first) + _ISSUED_LATER),
+    "cnrfc hefs_hourly": Wire(service="cnrfc", series="cnrfc:flow:FOLC1", scenario="member:1", write=_river("QINE", "american_hefs_csv_hourly"), step=HOUR, issued=lambda first: _nominal(first) + _ISSUED_LATER),
+    "cnrfc hefs_daily": Wire(service="cnrfc", series="cnrfc:flow_daily:FOLC1", scenario="member:1", write=_river("SQME", "american_hefs_csv_daily"), step=DAY, issued=lambda first: _nominal(first) + _ISSUED_LATER, shifted=-DAY),
     "cnrfc point": Wire(service="cnrfc", series="cnrfc:flow:FOLC1", scenario="deterministic", write=_river_point, step=HOUR, issued=lambda first: first),
     "hydroforecast v2": Wire(service="hydroforecast", series="hydroforecast:discharge:r4", scenario="mean", write=_hydro_v2, step=HOUR, issued=lambda first: first - HOUR),
     "hydroforecast v1": Wire(service="hydroforecast", series="hydroforecast:discharge:r4", scenario="mean", write=_hydro_v1, step=HOUR, issued=lambda first: first - HOUR),
