@@ -18,8 +18,9 @@ from resources.fleet_replan import PLAN as PLAN_AGAIN
 from resources.fleet_replan import ReplanCase, decide_again_on_the_ladder, plan_in_force
 from resources.lake import Lake
 from resources.pinned import pin_frame
+from resources.publications import make_current
 from resources.publisher import Publisher, Version
-from resources.registry import Publication, Registry
+from resources.registry import Registry
 
 LIMITS: Final = "obeys_every_limit"
 FULL: Final = "is_no_fallback"
@@ -114,7 +115,7 @@ def fleet_replan(
     facts |= decision.fallback.facts() if decision.fallback else {"fallback": None, "stale_since": None}
     prices = case.reference if isinstance(case, ReplanCase) else case.prices
     version = publisher.store(PLAN_AGAIN, cutoffs.at, decision.schedule, facts, inputs={"prices.parquet": prices})
-    _hand_out(version, publisher, registry, clock)
+    make_current(publisher, registry, version, at=clock.now())  # nobody waits for a person within the day
     return _result(version, report, decision.fallback, registry, clock)
 
 
@@ -123,18 +124,6 @@ def _counted(reasons: pl.DataFrame) -> dict[str, int]:
     kind = pl.col("reason").str.replace(r"^[-0-9.]+ ", "")
     counts = reasons.group_by(kind).len().sort("reason")
     return dict(counts.iter_rows())
-
-
-def _hand_out(version: Version, publisher: Publisher, registry: Registry, clock: Clock) -> None:
-    """Make an intraday plan current: nobody waits for a person within the day. Pointer first, ledger second."""
-    now = clock.now()
-    publisher.publish(version, published_at=now)
-    registry.record_publication(
-        Publication(
-            plan=version.plan, as_of=version.as_of, version=version.number, schedule_id=version.schedule_id,
-            manifest_sha256=version.manifest_sha256, status="published", published_at=now,
-        )
-    )  # fmt: skip
 
 
 def _result(

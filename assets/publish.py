@@ -101,7 +101,7 @@ def _tell(
             "version": version.number,
             "devices": version.manifest["devices"],
             "devices_announced": told.announced,
-            "messages_taken": -1 if told.taken is None else told.taken,
+            **({} if told.taken is None else {"messages_taken": told.taken}),
             "broker": "none" if fleet.broker is None else fleet.broker.url,
             "plans": dg.MetadataValue.json(version.manifest["plans"]),
             "folder": dg.MetadataValue.path(version.folder),
