@@ -24,6 +24,7 @@ from resources.reservoir_case import ReservoirCase, hindsight_case, reservoir_ca
 from resources.reservoir_run import RunSettings
 from solvers.reservoir import ReservoirPlan, check_plan, plan_reservoir
 from solvers.reservoir.margins import margins_of, reduced
+from solvers.reservoir.options import Margins
 from solvers.reservoir.report import probabilities
 from solvers.reservoir.schedule import bands
 
@@ -67,7 +68,7 @@ class Walked:
 def decide_reservoir(case: ReservoirCase) -> ReservoirPlan:
     """Solve a case, check the published trajectory independently, and walk it through the futures.
 
-    The plan keeps the distances from both ends of the band that its futures ask for.
+    The plan keeps the distances from both ends of the band, and the water for rafting, that its futures ask for.
 
     Raises:
         InfeasibleError: The plant cannot meet it, or the trajectory breaks the physics: neither is published.
@@ -91,15 +92,15 @@ def decide_reservoir(case: ReservoirCase) -> ReservoirPlan:
 
 
 def margins_frame(case: ReservoirCase) -> pl.DataFrame:
-    """Return the distances from both ends of the band that a decision kept: ``low_margin_af``, ``high_margin_af``."""
-    futures = case.futures(FUTURES)
-    if futures is None:
-        nothing = [0.0] * case.inputs.height
-        return pl.DataFrame({"low_margin_af": nothing, "high_margin_af": nothing})
-    plant, read = case.read()
-    many = stacked_inputs(plant, read, case.inputs, futures)
-    margins = margins_of(plant, read, many, np.full(FUTURES, 1.0 / FUTURES))
-    return pl.DataFrame({"low_margin_af": margins.low_af, "high_margin_af": margins.high_af})
+    """Return the margins a decision kept [af]: ``low_margin_af``, ``high_margin_af``, ``window_margin_af``."""
+    futures, kept = case.futures(FUTURES), Margins(low_af=(), high_af=())
+    if futures is not None:
+        plant, read = case.read()
+        many = stacked_inputs(plant, read, case.inputs, futures)
+        kept = margins_of(plant, read, many, np.full(FUTURES, 1.0 / FUTURES))
+    nothing = (0.0,) * case.inputs.height
+    columns = {"low": kept.low_af, "high": kept.high_af, "window": kept.window_af}
+    return pl.DataFrame({f"{name}_margin_af": values or nothing for name, values in columns.items()})
 
 
 def require_physics(case: ReservoirCase, plan: ReservoirPlan, *, apply_rules: bool = True) -> None:

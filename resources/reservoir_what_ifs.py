@@ -83,7 +83,8 @@ def _margins(version: Version) -> Margins | None:
     if not path.is_file():
         return None
     kept = pl.read_parquet(path)
-    return Margins(low_af=tuple(kept["low_margin_af"].to_list()), high_af=tuple(kept["high_margin_af"].to_list()))
+    low, high, window = (tuple(kept[f"{name}_margin_af"].to_list()) for name in ("low", "high", "window"))
+    return Margins(low_af=low, high_af=high, window_af=window)
 
 
 def follow(

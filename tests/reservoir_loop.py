@@ -5,7 +5,8 @@ the simulated year share them. Keep out: ways to run the pool (tests/reservoir_w
 
 Known when an hour begins: level and output; gauges and dispatch so far; the newest river forecast; awards and day-ahead
 prices as published (from 14:00 local for the next day); the bias the level's own record shows; an outage once it has
-begun. Not known: this hour's departure from the award, a float about to change, real-time prices.
+begun, or long before where it is planned. Not known: this hour's departure from the award, a float about to change,
+real-time prices.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Happens:
         river: The forecaster.
         first: The hour at which planning begins; the rows before are its history.
         truth: The same as the planner's arrays, rules applied.
+        announced: Whether outages are planned ones, known as long before as anybody looks.
     """
 
     plant: Plant
@@ -60,6 +62,7 @@ class Happens:
     river: River
     first: int
     truth: ReservoirInputs
+    announced: bool = False
     dispatch: dict[int, Array] = field(default_factory=dict)
     values: dict[str, Array] = field(default_factory=dict)
 
@@ -150,7 +153,7 @@ class Happens:
         """Return the hours ahead as the planner sees them, with an inflow it expects."""
         window, v = self.truth.window(hour, hour + hours), self.values
         out = ~self.truth.available[hour : hour + hours]
-        begun = out & (np.cumsum(~out) == 0)
+        begun = out & (self.announced | (np.cumsum(~out) == 0))
         float_ft = np.full(hours, self.truth.float_ft[hour - 1])
         return replace(
             window,

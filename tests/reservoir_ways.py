@@ -65,7 +65,8 @@ def stochastic(now: Now) -> float:
     seen = now.happens.seen(now.hour, HORIZON, members.mean(axis=0))
     plant = now.happens.plant
     middle = storage_af(plant.storage, (plant.pool.minimum_ft + seen.float_ft) / 2.0)
-    options = replace(PLAIN, shared_hours=SHARED_H)
+    margins = margins_of(plant, seen, replace(seen, inflow_cfs=members), np.full(len(members), 1.0 / len(members)))
+    options = replace(PLAIN, shared_hours=SHARED_H, margins=margins)
     many = replace(seen, inflow_cfs=members[chosen])
     return float(solve_two_stage(plant, many, probability, now.state, options, middle).shared_mw[0])
 

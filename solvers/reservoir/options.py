@@ -18,24 +18,32 @@ class Margins:
     """Storage a plan keeps free at both ends of the band, one value an interval; see solvers/reservoir/margins.py.
 
     Leaving a margin costs, less than what it guards against: a plan leaves it where the water has no better place. The
-    defaults are back-tested; a day of the lower one must stay cheaper than rafting (148 USD/af), or the plan would skip
-    a window to keep its margin, and a day of the higher one cheaper than spill.
+    costs are back-tested: a day of the higher one must stay cheaper than spill, and two days of the window's cheaper
+    than rafting (148 USD/af), or the plan would skip a window to be ready for it.
 
     Attributes:
-        low_af: Storage wanted above minimum plus buffer [af].
-        high_af: Room wanted below the float [af].
+        low_af: Storage wanted above minimum plus buffer [af]; empty = none.
+        high_af: Room wanted below the float [af]; empty = none.
+        window_af: Storage wanted above minimum plus buffer for the rafting to come [af]; empty = none.
         low_usd_per_af_h: Cost of each acre-foot missing at the low end [USD/(af h)].
         high_usd_per_af_h: The same at the float [USD/(af h)].
+        window_usd_per_af_h: The same for the windows [USD/(af h)].
     """
 
     low_af: tuple[float, ...]
     high_af: tuple[float, ...]
+    window_af: tuple[float, ...] = ()
     low_usd_per_af_h: float = 5.0
     high_usd_per_af_h: float = 0.5
+    window_usd_per_af_h: float = 0.5
+
+    def for_windows(self) -> Margins:
+        """Return the windows' part, for a plan that weighs the futures themselves against both ends of the band."""
+        return replace(self, low_af=(), high_af=())
 
     def later(self, first: int) -> Margins:
         """Return the margins from an interval on."""
-        return replace(self, low_af=self.low_af[first:], high_af=self.high_af[first:])
+        return replace(self, low_af=self.low_af[first:], high_af=self.high_af[first:], window_af=self.window_af[first:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,13 +210,23 @@ class Model:
         self.assembly.row("soft_minimum", self.all, wanted, INFINITY, (self.a, 1.0), (self.low, 1.0))
 
     def margins(self, margins: Margins) -> None:
-        """Storage nearer to the ends of the band than its margin is paid for."""
-        step_h, wanted = self.inputs.step_h, low_af(self.plant) - self.base_af + np.array(margins.low_af)
-        near_low = self.assembly.column("near_low", self.all, margins.low_usd_per_af_h * step_h, 0.0, INFINITY)
-        near_high = self.assembly.column("near_high", self.all, margins.high_usd_per_af_h * step_h, 0.0, INFINITY)
-        room = self.float_af - np.array(margins.high_af)
-        self.assembly.row("low_margin", self.all, wanted, INFINITY, (self.a, 1.0), (near_low, 1.0))
-        self.assembly.row("high_margin", self.all, -INFINITY, room, (self.a, 1.0), (near_high, -1.0))
+        """Storage nearer to the ends of the band than its margin, or short of the rafting to come, is paid for."""
+        lowest = low_af(self.plant) - self.base_af
+        self.kept("low_margin", lowest, margins.low_af, margins.low_usd_per_af_h)
+        self.kept("window_margin", lowest, margins.window_af, margins.window_usd_per_af_h)
+        if margins.high_af:
+            cost = margins.high_usd_per_af_h * self.inputs.step_h
+            near = self.assembly.column("near_float", self.all, cost, 0.0, INFINITY)
+            room = self.float_af - np.array(margins.high_af)
+            self.assembly.row("high_margin", self.all, -INFINITY, room, (self.a, 1.0), (near, -1.0))
+
+    def kept(self, name: str, lowest_af: float, above_af: tuple[float, ...], usd_per_af_h: float) -> None:
+        """Storage missing below a margin is paid for, where there is one."""
+        at = np.flatnonzero(np.array(above_af) > 0.0)
+        if at.size:
+            missing = self.assembly.column(f"below_{name}", at, usd_per_af_h * self.inputs.step_h, 0.0, INFINITY)
+            wanted = lowest_af + np.array(above_af)[at]
+            self.assembly.row(name, at, wanted, INFINITY, (self.a[at], 1.0), (missing, 1.0))
 
     def head_cap(self, levels_ft: Array) -> None:
         """The output stays below the head cap at the end level: one tangent a level."""

@@ -65,7 +65,7 @@ def solve_two_stage(
         many: The scenarios, stacked.
         probability: Their probabilities.
         state: Level and output at the start.
-        options: Shared hours and search limits.
+        options: Shared hours, search limits, and the margin kept for windows: a few scenarios lack the driest.
         middle_af: Storage of the single-forecast plan, through which the rafting target is drawn [af].
 
     Raises:
@@ -73,11 +73,14 @@ def solve_two_stage(
     """
     shared = min(many.intervals, max(1, round(options.shared_hours / many.step_h)))
     levels = first_levels(plant, many, state)
+    ready = None if options.margins is None else options.margins.for_windows()
     programs = []
     for index in range(many.scenarios):
         one = many.scenario(index)
         raft = None if np.isnan(one.raft_target_mw).all() else raft_tangents(plant, one, middle_af)
-        programs.append(build(plant, one, state, levels_ft=levels, raft=raft, steady_share=options.steady_share))
+        programs.append(
+            build(plant, one, state, levels_ft=levels, raft=raft, steady_share=options.steady_share, margins=ready)
+        )
     fused = _Fused(programs, probability, shared)
     program = fused.program(plant.weights.cvar_weight, plant.weights.cvar_tail, probability)
     solver = loaded(program, options)

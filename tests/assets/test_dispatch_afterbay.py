@@ -125,7 +125,7 @@ def test_where_each_hour_of_dispatch_comes_from_and_the_margins_stand_beside_the
     version = backtest.publisher.newest(PLAN, NOW)
     assert version is not None
     hourly = pl.read_parquet(version.folder / "hourly.parquet")
-    assert hourly.columns == ["event_start", "mfra_mw", "low_margin_af", "high_margin_af"]
+    assert hourly.columns == ["event_start", "mfra_mw", "low_margin_af", "high_margin_af", "window_margin_af"]
     assert hourly.height == 96
     assert set(hourly["mfra_mw"].str.split(",").list.first()) == {"habit hour"}
     assert version.manifest["provenance"]["mfra_mw"].startswith("habit hour 96 h")

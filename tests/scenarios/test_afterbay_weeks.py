@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from domain.hydraulics import Array, elevation_ft
+from domain.hydraulics import Array, elevation_ft, storage_af
 from domain.instants import PACIFIC
 from domain.plant import PoolState
 from domain.quality import Believable, flatlines
@@ -138,17 +138,32 @@ def test_a_week_of_dispatch_shocks_breaks_no_minimum() -> None:
     holds(happens, plan, best, spill_share=0.01)
 
 
-def test_an_outage_week_fills_before_it_may_and_spills_only_what_the_pool_cannot_hold() -> None:
+def outage_week(*, announced: bool) -> Happens:
+    """Return a week whose unit stands from hour 60 to 84, rafting among it."""
     happens = week(5)
     out = (INTO >= 60) & (INTO < 84)
-    happens = replace(happens, truth=replace(happens.truth, available=happens.truth.available & ~out))
+    return replace(happens, announced=announced, truth=replace(happens.truth, available=happens.truth.available & ~out))
+
+
+def test_a_planned_outage_finds_the_pool_drawn_down_and_spills_only_what_it_cannot_hold() -> None:
+    happens = outage_week(announced=True)
     plan, best = both(happens)
-    # the margin kept against shocks is water not drawn in time: a fifth of the pool, 1.1 % of the week's inflow
+    # the margin kept against shocks is water not drawn in time: a sixth of the pool, 0.9 % of the week's inflow
     holds(happens, plan, best, spill_share=0.015)
     assert best.spill_af > 400.0
     assert plan.energy_mwh[60:84].max() == 0.0
-    # the pool was drawn down for it: 1.6 of its 5 feet are left when the outage begins
-    assert plan.level_ft[60 * 60 - 1] < 1169.7
+    # the pool was drawn down for it: 1.1 of its 5 feet are left when the outage begins
+    assert plan.level_ft[60 * 60 - 1] < 1169.2
+
+
+def test_an_outage_nobody_foresaw_spills_no_more_than_the_water_it_found_in_the_pool() -> None:
+    happens = outage_week(announced=False)
+    plan, best = both(happens)
+    found, least = (float(storage_af(PLANT.storage, one.level_ft[60 * 60 - 1])) for one in (plan, best))
+    assert plan.energy_mwh[60:84].max() == 0.0
+    assert plan.low_minutes == 0
+    assert plan.raft_short_mwh <= best.raft_short_mwh + 0.1
+    assert plan.spill_af <= best.spill_af + found - least + 0.005 * volume_af(happens)
 
 
 def test_a_week_of_negative_prices_stores_what_it_can_and_opens_no_gate_for_money() -> None:

@@ -7,18 +7,22 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.errors import InputError
+from domain.hydraulics import elevation_ft, storage_af
 from domain.plant import PoolState
 from domain.plant_checks import with_settings
 from domain.reservoir_inputs import read_inputs, read_scenarios
 from domain.trajectory import simulate
+from domain.units import AF_PER_CFS_HOUR
 from solvers.reservoir import ReservoirOptions, check_plan, plan_reservoir
 from solvers.reservoir.linear import solve
-from solvers.reservoir.margins import margins_of, reduced
+from solvers.reservoir.margins import margins_of, ready_af, reduced
 from solvers.reservoir.rule import raft_floor_mw, rule_setpoints
 from solvers.reservoir.stochastic import solve_two_stage
-from solvers.reservoir.value import low_af, objective_usd, terms_usd
+from solvers.reservoir.value import low_af, objective_usd, raft_shortfall_mw, terms_usd
 from tests.reservoir_cases import MIDDLE, afterbay, futures, hours
 
 PLANT = afterbay()
@@ -145,6 +149,52 @@ def test_margins_hold_what_inflow_may_take_in_the_hours_nobody_can_answer() -> N
     assert margins.low_af[:4] == pytest.approx((8.264, 16.529, 24.793, 24.793), abs=1e-3)
     assert margins.high_af[5] == pytest.approx(14.876, abs=1e-3)
     assert margins.low_af[24:] == (0.0,) * 24
+
+
+RAFT = hours(12, raft_target_mw=[None] * 8 + [4.0, 4.0] + [None] * 2)
+"""Two hours of rafting, eight ahead."""
+
+
+def test_a_future_asks_for_the_water_of_its_windows_less_what_still_flows_in() -> None:
+    # 4 MW need ramps of 2.52 MW/h: at hour ends 5, 6, 7, 8, 9 the unit gives 0.8, 1.48, 4, 4, 4 MW (window 8 and 9; the
+    # target is reached as it begins). Means of the hours 8 and 9: 4 MW = 163.73 x 4 + 83 = 737.92 cfs.
+    # With 500 cfs coming in, an hour of the window takes 237.92 cfs = 19.663 af; hours 7 and 10, between 1.48 and 4 MW,
+    # a mean of 2.74 MW = 531.62 cfs, take 31.62 cfs = 2.613 af; hour 6, from 0.8 to 1.48, passes 269.65 cfs and gains.
+    inputs = read_inputs(PLANT, RAFT)
+    asked = ready_af(PLANT, inputs, np.full((1, 12), 500.0))[0] - low_af(PLANT)
+    assert asked[[10, 9, 8, 7, 6]] == pytest.approx([0.0, 2.613, 22.276, 41.939, 44.552], abs=2e-3)
+    assert asked[5] == pytest.approx(44.552 - (500.0 - 269.65) * AF_PER_CFS_HOUR, abs=2e-3)
+    assert asked[0] == 0.0
+
+
+@given(st.lists(st.floats(150.0, 1000.0), min_size=12, max_size=12))
+def test_a_pool_filled_as_asked_carries_its_windows_and_stays_above_the_buffer(flows: list[float]) -> None:
+    inputs = replace(read_inputs(PLANT, RAFT), inflow_cfs=np.array(flows))
+    full = storage_af(PLANT.storage, inputs.float_ft)
+    asked = ready_af(PLANT, inputs, np.array([flows]))[0]
+    ends = raft_floor_mw(inputs, PLANT.unit.minimum_mw)
+    ends[10] = 4.0 - 2.52  # the way down from the window takes two hours
+    for t in np.flatnonzero(asked < full - 1e-6)[:-1]:
+        if (asked[t:] >= full[t:] - 1e-6).any():
+            continue
+        state = PoolState(elevation_ft=float(elevation_ft(PLANT.storage, asked[t])), oxbow_mw=float(ends[t]))
+        walked = simulate(PLANT, inputs.window(t + 1, 12), ends[t + 1 :], state, guarded=False)
+        assert walked.storage_af.min() >= low_af(PLANT) - 1e-6
+
+
+def test_a_plan_that_keeps_the_water_for_a_window_sells_less_before_it() -> None:
+    frame = hours(
+        36, mfra_mw=20.0, raft_target_mw=[None] * 30 + [5.8] * 4 + [None] * 2, price_usd_mwh=[80.0] * 8 + [20.0] * 28
+    )
+    inputs = read_inputs(PLANT, frame)
+    dry = replace(inputs, inflow_cfs=inputs.inflow_cfs + np.array([[-60.0], [60.0]]))
+    margins = margins_of(PLANT, inputs, dry, np.array([0.5, 0.5]))
+    ready, sold = (
+        plan_reservoir(PLANT, frame, MIDDLE, options=ReservoirOptions(margins=one))
+        for one in (margins, replace(margins, window_af=()))
+    )
+    assert ready.trajectory.storage_af[29] > sold.trajectory.storage_af[29] + 5.0
+    assert float(raft_shortfall_mw(ready.inputs, ready.trajectory).sum()) < 0.01
 
 
 def test_few_futures_stand_for_many_with_their_probabilities() -> None:
