@@ -15,6 +15,7 @@ import polars as pl
 from assets.decided import GROUP
 from assets.partitions import HOURS, decision_instant
 from domain.beliefs import Cutoffs, Mode
+from domain.bias import WINDOW_H
 from domain.instants import iso, local_day
 from domain.rafting import releases
 from resources.lake import Lake
@@ -24,7 +25,7 @@ from resources.publisher import Publisher
 from resources.reservoir_ladder import PLAN
 from resources.reservoir_plots import markdown, parts_plot, spaghetti_plot, spaghetti_spark
 from resources.reservoir_readings import POWER
-from resources.reservoir_tracking import ERRORS, Earned, Tracked, earned, track
+from resources.reservoir_tracking import ERRORS, Earned, MissedPart, Tracked, bias_now, earned, track
 
 TRACKING: Final = dg.AssetKey([GROUP, "reservoir_tracking"])
 ADD_UP: Final = "parts_add_up"
@@ -48,13 +49,17 @@ def reservoir_tracking(
     publisher: dg.ResourceParam[Publisher],
     plant: dg.ResourceParam[PlantFile],
 ) -> dg.MaterializeResult:
-    """How plans of 1 to 48 hours ago foretold the level, why they missed it, what the last day earned, and rafting."""
+    """How plans of 1 to 48 hours ago foretold the level, why they missed it, what the last day earned, and rafting.
+
+    What the inflow missed is told by part: rivers, dispatch and what the balance itself gets wrong.
+    """
     at = decision_instant(context)
     cutoffs, zone = Cutoffs(at=at, mode=Mode.PUBLISHED), ZoneInfo(plant.plant.zone)
     tracked = track(publisher, planning, plant.plant, cutoffs)
     day = at.astimezone(zone).date() - timedelta(days=1)
     money = earned(publisher, planning, plant.plant, day, cutoffs)
-    beliefs = [*_error_beliefs(tracked, at), *_revenue_beliefs(money, at, zone)]
+    missed = bias_now(lake, publisher, planning, plant.plant, cutoffs)
+    beliefs = [*_error_beliefs(tracked, at), *_bias_beliefs(missed, at), *_revenue_beliefs(money, at, zone)]
     if beliefs:
         lake.append(pl.DataFrame(beliefs), run_id=context.run.run_id, product="tracking:reservoir")
     off = (tracked.errors["error_ft"] - tracked.errors.select(pl.sum_horizontal(ERRORS[1:])).to_series()).abs()
@@ -62,6 +67,7 @@ def reservoir_tracking(
         metadata={
             "level_of": iso(tracked.at),
             "error_by_lead": dg.MetadataValue.md(_error_table(tracked)),
+            "bias_by_part": dg.MetadataValue.md(_bias_table(missed)),
             **_tracking_plots(tracked, publisher, zone),
             f"revenue_of_{day}": dg.MetadataValue.md(_revenue_table(money, _month(lake, money, zone, cutoffs))),
             "rafting": dg.MetadataValue.md(_rafting_table(plant, planning, cutoffs)),
@@ -83,6 +89,17 @@ def _error_beliefs(tracked: Tracked, at: datetime) -> Iterator[dict[str, Any]]:
                 "series_id": f"afterbay_plan.{name.removesuffix('_ft')}.ft",
                 "event_start": tracked.at, "event_end": tracked.at, "belief_time": at, "value": row[name],
                 "unit": "ft", "source": "tailrace", "scenario": f"lead:{row['lead_h']:02d}h",
+            }  # fmt: skip
+
+
+def _bias_beliefs(missed: list[MissedPart], at: datetime) -> Iterator[dict[str, Any]]:
+    """Yield what each part of the inflow missed as beliefs about the day before; a part nobody knows is left out."""
+    for one in missed:
+        if not one.bias.reason:
+            yield {
+                "series_id": f"afterbay_bias.{one.part}.cfs", "event_start": at - timedelta(hours=WINDOW_H),
+                "event_end": at, "belief_time": at, "value": one.bias.bias_cfs, "unit": "cfs", "source": "tailrace",
+                "scenario": "seen",
             }  # fmt: skip
 
 
@@ -123,6 +140,23 @@ def _error_table(tracked: Tracked) -> str:
     return "\n".join(["Measured less planned level [ft], by cause:", "", *lines])
 
 
+def _bias_table(missed: list[MissedPart]) -> str:
+    """Return what the inflow missed by part, how much of that the newest plan adds, and who set it."""
+    lines = ["| part | missed cfs | of it | hours | halves every h | in the plan cfs |", "|" + " --- |" * 6]
+    known = [one for one in missed if not one.bias.reason]
+    size = sum(abs(one.bias.bias_cfs) for one in known)
+    for one in missed:
+        bias = one.bias
+        share = f"{abs(bias.bias_cfs) / size:.0%}" if not bias.reason and size else ""
+        seen = bias.reason or f"{bias.bias_cfs:+.1f}"
+        planned = "no plan" if one.planned_cfs is None else f"{one.planned_cfs:+.1f}"
+        said = f" ({one.said})" if one.said else ""
+        lines.append(f"| {one.part} | {seen} | {share} | {bias.hours_used:g} | {one.half_life_h:g} | {planned}{said} |")
+    total = sum(one.bias.bias_cfs for one in known)
+    note = "Inflow as measured and as the level shows it, less what was expected an hour or so ahead."
+    return "\n".join([note, "", *lines, f"| together | {total:+.1f} | | | | |"])
+
+
 def _tracking_plots(tracked: Tracked, publisher: Publisher, zone: ZoneInfo) -> dict[str, dg.MetadataValue]:
     made = [tracked.at - timedelta(hours=age) for age in SPAGHETTI_H]
     found = [publisher.newest(PLAN, instant) for instant in made]
@@ -142,7 +176,7 @@ def _rafting_table(plant: PlantFile, planning: PlanningReader, cutoffs: Cutoffs)
     """Return today's and tomorrow's release: window, target, and when a unit at its present output must begin."""
     zone = ZoneInfo(plant.plant.zone)
     today = cutoffs.at.astimezone(zone).date()
-    newest = planning.newest(POWER[0], oldest=POWER[1], cutoffs=cutoffs)["value"]
+    newest = planning.newest(POWER, cutoffs=cutoffs)["value"]
     now_mw = max(0.0, float(newest[-1])) if newest.len() else plant.plant.unit.minimum_mw
     found = releases(plant.plant, [today, today + timedelta(days=1)], from_mw=now_mw)
     if not found:

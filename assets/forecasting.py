@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from assets.partitions import HOURS, decision_instant
-from domain.beliefs import Cutoffs, Mode
+from domain.beliefs import Cutoffs, Mode, Quality
 from domain.instants import PACIFIC
 from domain.series import PlanningSeries
 from forecasting.ladder import forecast_inflow, forecast_price
@@ -32,22 +32,32 @@ MARKET_HORIZON_H: Final = 120
 may use a forecast that is some hours old [h]."""
 
 RIVERS: Final = {
-    "r4.flow.cfs": {"hydroforecast": "r4.flow_forecast.cfs"},
-    "r30.flow.cfs": {"hydroforecast": "r30.flow_forecast.cfs"},
+    "r4.flow.cfs": {"hydroforecast": "r4.flow_forecast.cfs", "cnrfc": "r4.flow_public.cfs"},
+    "r30.flow.cfs": {"hydroforecast": "r30.flow_forecast.cfs", "cnrfc": "r30.flow_public.cfs"},
 }
 """Gauge -> the vendors' forecasts of it, best first."""
+
+BY_VENDOR: Final = "a_vendor_covers_every_hour"
 
 _MARKET: Final = [dg.AssetDep(["ingest", name]) for name in ("ercot_rt_prices", "ercot_da_prices", "caiso_prices")]
 
 
 @dg.asset(
     key=[GROUP, "inflow"], group_name=GROUP, partitions_def=HOURS, owners=["team:hydrology"],
-    kinds={"python", "polars"}, deps=[["ingest", "historian"], ["ingest", "river_forecasts"]],
+    kinds={"python", "polars"},
+    deps=[["ingest", "historian"], ["ingest", "river_forecasts"], ["ingest", "public_river_forecasts"]],
+    check_specs=[dg.AssetCheckSpec(
+        BY_VENDOR, asset=[GROUP, "inflow"],
+        description="Every hour of every river rests on a vendor's forecast, none on the last days' own pattern.",
+    )],
 )  # fmt: skip
 def inflow(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], planning: dg.ResourceParam[PlanningReader]
 ) -> dg.MaterializeResult:
-    """Flows into the pool, hourly for four days: the vendor's distribution, else the last days' own [cfs]."""
+    """Flows into the pool, hourly for four days: HydroForecast, else CNRFC, else the last days' own pattern [cfs].
+
+    An hour of the first has quality good, of the second substituted, of the last estimated.
+    """
     cutoffs = _cutoffs(context)
     parts = {}
     for series_id, vendors in RIVERS.items():
@@ -58,10 +68,25 @@ def inflow(
             for vendor, name in vendors.items()
         }
         observed = planning.observed(series_id, start=cutoffs.at - HISTORY, end=cutoffs.at, cutoffs=cutoffs)
-        parts[series_id] = forecast_inflow(
+        part = forecast_inflow(
             observed, said, origin=cutoffs.at, horizon_h=HORIZON_H, series_id=series_id, zone=PACIFIC
         )
-    return _store(context, lake, cutoffs.at, parts)
+        best, *others = (f"vendor:{name}" for name in vendors)
+        substituted = pl.when(pl.col("model").is_in(others)).then(pl.lit(Quality.SUBSTITUTED.value))
+        rest = substituted.otherwise(pl.lit(Quality.ESTIMATED.value))
+        quality = pl.when(pl.col("model") == best).then(pl.lit(Quality.GOOD.value)).otherwise(rest)
+        parts[series_id] = part.with_columns(quality=quality)
+    left = {
+        series_id: hours
+        for series_id, part in parts.items()
+        if (hours := part.filter(pl.col("quantile").is_null() & (pl.col("quality") == "estimated")).height)
+    }
+    told = ", ".join(f"{series_id} {hours} of {HORIZON_H} h" for series_id, hours in left.items())
+    check = dg.AssetCheckResult(
+        check_name=BY_VENDOR, passed=not left, severity=dg.AssetCheckSeverity.WARN,
+        description=f"without any vendor's forecast: {told}" if left else None,
+    )  # fmt: skip
+    return _store(context, lake, cutoffs.at, parts)._replace(check_results=[check])
 
 
 @dg.asset(
@@ -124,12 +149,13 @@ def _store(
             pl.lit(at).dt.cast_time_unit("us").alias("belief_time"),
             "value",
             pl.lit(PlanningSeries.parse(series_id).unit).alias("unit"),
+            pl.col("quality") if "quality" in part.columns else pl.lit(Quality.GOOD.value).alias("quality"),
             (pl.col("model") + ": " + pl.col("basis")).alias("quality_detail"),
             pl.lit(SOURCE).alias("source"),
             pl.lit(FORECAST).alias("scenario"),
             "quantile",
         )
-        rows += lake.append(beliefs, run_id=context.run_id, product=f"forecast:{series_id}").rows_added
+        rows += lake.append(beliefs, run_id=context.run.run_id, product=f"forecast:{series_id}").rows_added
         means = part.filter(pl.col("quantile").is_null())
         models[series_id] = dict(means.group_by("model").len().sort("model").iter_rows())
     return dg.MaterializeResult(metadata={"rows_added": rows, "hours_by_model": models})

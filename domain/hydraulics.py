@@ -21,10 +21,6 @@ from domain.units import AF_PER_CFS_HOUR
 Array = NDArray[np.float64]
 
 LEGACY: Final = "legacy"
-MASS_BALANCE: Final = "mass_balance"
-
-BAND_HEAD_SLOPE: Final = 0.14
-"""Slope of the lower dispatch bound over Hell Hole's level, as its author coded it [1]."""
 
 
 def storage_af(curve: StorageCurve, elevation_ft: Array | float) -> Array:
@@ -65,7 +61,7 @@ def zone_of(unit: Unit, level_ft: Array | float) -> NDArray[np.int64]:
 
 
 def unit_flow_cfs(
-    unit: Unit, mean_mw: Array | float, *, running: Array | bool = True, level_ft: Array | float = 0.0
+    unit: Unit, mean_mw: Array | float, *, running: np.ndarray | bool = True, level_ft: Array | float = 0.0
 ) -> Array:
     """Return the water the unit passes [cfs]: line of its head zone while running, nothing while off.
 

@@ -218,6 +218,43 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BiasRules:
+    """How much of what plans missed lately is added to the inflow they expect, and how fast it fades (domain/bias.py).
+
+    Attributes:
+        balance_share: Share of what the balance misses on measured inputs [1].
+        r4_share: Share of what was expected of R4 wrongly an hour ahead; so for the others [1].
+        r30_share: Of R30 [1].
+        r20_share: Of R20 [1].
+        dispatch_share: Of the powerhouses upstream; the dispatch forecast follows measured deviations by itself [1].
+        balance_half_life_h: Time in which the balance's part fades by half [h]; so for the others.
+        r4_half_life_h: Of R4 [h].
+        r30_half_life_h: Of R30 [h].
+        r20_half_life_h: Of R20 [h].
+        dispatch_half_life_h: Of dispatch [h].
+    """
+
+    balance_share: Share = 1.0
+    r4_share: Share = 0.0
+    r30_share: Share = 0.0
+    r20_share: Share = 0.0
+    dispatch_share: Share = 0.0
+    balance_half_life_h: Positive = 12.0
+    r4_half_life_h: Positive = 12.0
+    r30_half_life_h: Positive = 12.0
+    r20_half_life_h: Positive = 12.0
+    dispatch_half_life_h: Positive = 12.0
+
+    def share(self, part: str) -> float:
+        """Return how much of a part is added [1]."""
+        return float(getattr(self, f"{part}_share"))
+
+    def half_life_h(self, part: str) -> float:
+        """Return how fast a part fades [h]."""
+        return float(getattr(self, f"{part}_half_life_h"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where the numbers of one table of a plant file come from and when they hold."""
 
@@ -245,6 +282,7 @@ class Plant:
     upstream: Upstream
     balance: Balance
     weights: Weights = field(default_factory=Weights)
+    bias: BiasRules = field(default_factory=BiasRules)
     reaches: tuple[Reach, ...] = ()
     rules: Rules = field(default_factory=Rules)
     provenance: tuple[Provenance, ...] = ()

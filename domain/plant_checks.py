@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from itertools import pairwise
+from math import isfinite
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +17,7 @@ from domain.errors import ConfigError
 from domain.plant import BALANCE_TERMS, MODES, Between, Plant
 from domain.rule_checks import rule_problems, rule_warnings
 
-SETTABLE: Final = ("storage", "pool", "unit", "upstream", "balance", "weights")
+SETTABLE: Final = ("storage", "pool", "unit", "upstream", "balance", "weights", "bias")
 """Tables whose numbers a run may override."""
 
 SHARE_TOLERANCE: Final = 1e-6
@@ -189,7 +190,7 @@ def _converted(record: type, name: str, text: str | float) -> str | float:
 
 def range_problem(hint: Any, number: float) -> str | None:  # noqa: ANN401 - a type annotation has no narrower type
     """Return the rule a number breaks, or None: finite, and within the ``Between`` of its annotation."""
-    if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - the test for not-a-number
+    if not isfinite(number):
         return "it must be a finite number"
     limits = [m for m in get_args(hint) if isinstance(m, Between)] if get_origin(hint) is Annotated else []
     for limit in limits:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import isclose
 from typing import Final
 
 import numpy as np
@@ -16,13 +17,15 @@ import polars as pl
 from domain.errors import FrameError
 from domain.hydraulics import Array, dispatch_band_mw, inflow_cfs
 from domain.instants import iso
-from domain.interval_frames import interval_starts, numbers, optional_numbers, require_columns, step_hours
+from domain.interval_frames import in_order, interval_starts, numbers, optional_numbers, require_columns, step_hours
 from domain.plant import MODES, Plant
 
 FLOWS: Final = ("r4", "r30", "r20", "r5l", "r26", "r10")
 NUMBERS: Final = (*(f"{name}_flow_cfs" for name in FLOWS), "mfra_mw", "float_ft", "price_usd_mwh", "bias_cfs")
 """Columns that every interval needs a number in."""
 OPTIONAL: Final = ("oxbow_award_mw", "da_price_usd_mwh", "oxbow_available", "raft_target_mw", "minimum_flow_cfs")
+BIAS_PARTS: Final = ("bias_r4_cfs", "bias_r30_cfs", "bias_r20_cfs", "bias_dispatch_cfs", "bias_balance_cfs")
+"""What ``bias_cfs`` is the sum of (domain/bias.py), kept beside it; a plan uses the sum."""
 """Columns that may be left out."""
 
 
@@ -74,14 +77,12 @@ class ReservoirInputs:
     @property
     def scenarios(self) -> int:
         """How many scenarios the arrays hold; 1 for a single forecast."""
-        return self.inflow_cfs.shape[0] if self.inflow_cfs.ndim == 2 else 1  # noqa: PLR2004 - scenarios x time
+        return self.inflow_cfs.shape[0] if self.inflow_cfs.ndim > 1 else 1
 
     def scenario(self, index: int) -> ReservoirInputs:
         """Return the inputs of one scenario."""
         arrays = {
-            name: value[index]
-            for name, value in vars(self).items()
-            if isinstance(value, np.ndarray) and value.ndim == 2  # noqa: PLR2004 - scenarios x time
+            name: value[index] for name, value in vars(self).items() if isinstance(value, np.ndarray) and value.ndim > 1
         }
         return replace(self, **arrays)
 
@@ -106,7 +107,7 @@ def read_inputs(plant: Plant, frame: pl.DataFrame) -> ReservoirInputs:
     """
     require_columns(frame, ("event_start", *NUMBERS, "ccs_mode"))
     start = interval_starts(frame)
-    step_h = step_hours(start)
+    step_h = step_hours(start, end=_only_end(frame))
     columns = {name: numbers(frame, name, start) for name in NUMBERS}
     spill_mode = _modes(frame, start)
     flows = {name: columns[f"{name}_flow_cfs"] for name in FLOWS} | {"bias": columns["bias_cfs"]}
@@ -147,11 +148,13 @@ def read_scenarios(plant: Plant, frame: pl.DataFrame, base: ReservoirInputs) -> 
             probabilities do not add up to 1.
     """
     require_columns(frame, ("scenario", "probability"))
+    if not frame.schema["probability"].is_numeric():
+        raise FrameError(f"probability is {frame.schema['probability']}; write it as numbers from 0 to 1")
     parts = frame.partition_by("scenario", maintain_order=True)
     inputs, probability = [], []
     for part in parts:
         name = part["scenario"][0]
-        read = read_inputs(plant, part.drop("scenario", "probability").sort("event_start"))
+        read = read_inputs(plant, in_order(part.drop("scenario", "probability")))
         if read.start != base.start:
             raise FrameError(
                 f"scenario {name!r} covers {iso(read.start[0])} to {iso(read.start[-1])} in {read.intervals} steps;"
@@ -167,7 +170,7 @@ def read_scenarios(plant: Plant, frame: pl.DataFrame, base: ReservoirInputs) -> 
         inputs.append(read)
         probability.append(float(chances[0]))
     total = sum(probability)
-    if abs(total - 1.0) > 1e-6:  # noqa: PLR2004 - what text files round away
+    if not isclose(total, 1.0, rel_tol=0.0, abs_tol=1e-6):  # what text files round away
         raise FrameError(f"the probabilities of {len(parts)} scenarios add up to {total:g}; they must add up to 1")
     stacked = {
         name: np.stack([getattr(one, name) for one in inputs])
@@ -176,6 +179,13 @@ def read_scenarios(plant: Plant, frame: pl.DataFrame, base: ReservoirInputs) -> 
         and name not in ("available", "night", "ramp_up_mw_per_h", "ramp_down_mw_per_h")
     }
     return replace(base, **stacked), np.array(probability) / total
+
+
+def _only_end(frame: pl.DataFrame) -> datetime | None:
+    """Return when the first interval ends, where the frame says so."""
+    if "event_end" not in frame.columns:
+        return None
+    return interval_starts(frame.head(1).select(event_start="event_end"))[0]
 
 
 def _modes(frame: pl.DataFrame, start: tuple[datetime, ...]) -> np.ndarray:
@@ -225,7 +235,7 @@ def _night(plant: Plant, start: tuple[datetime, ...]) -> np.ndarray:
 
 
 def _unused(frame: pl.DataFrame) -> list[str]:
-    known = {"event_start", "event_end", "ccs_mode", *NUMBERS, *OPTIONAL}
+    known = {"event_start", "event_end", "ccs_mode", *NUMBERS, *OPTIONAL, *BIAS_PARTS}
     unused = [name for name in frame.columns if name not in known]
     return [f"column(s) not used: {', '.join(unused)}"] if unused else []
 

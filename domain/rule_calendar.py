@@ -129,15 +129,6 @@ def rafting_windows(rules: Rules, zone: ZoneInfo, days: Iterable[date]) -> list[
     return found
 
 
-def is_rafting_hour_ending(rules: Rules, local_end: datetime) -> bool:
-    """Return whether full output is wanted at the end of an hour, given as the plant's local clock time.
-
-    Both ends count: the flow is full at the window's start, which is where an hour ends.
-    """
-    hours = rafting_hours(rules, local_end.date())
-    return hours is not None and hours[0] <= local_end.time() <= hours[1]
-
-
 def flow_limit_cfs(rules: Rules, day: date, kind: str) -> float | None:
     """Return the flow floor (``minimum``, the highest that holds) or cap (``maximum``, the lowest) of a day [cfs]."""
     limits = [

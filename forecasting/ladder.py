@@ -57,7 +57,8 @@ def forecast_inflow(
         zone: Zone of the plant.
 
     Returns:
-        ``forecasting.frames.SCHEMA`` [cfs], one mean an hour and quantiles where the source has them. ``model`` is
+        ``forecasting.frames.SCHEMA`` [cfs], one mean an hour and quantiles where the source has them; a vendor that
+        gives only means is taken to be as uncertain as the last days' own forecast, in proportion. ``model`` is
         ``vendor:<name>``, ``seasonal_naive:daily`` or ``seasonal_naive:hold``.
 
     Raises:
@@ -70,10 +71,25 @@ def forecast_inflow(
         f"vendor:{name}": vendor_forecast(rows, name=name, origin=origin, horizon_h=horizon_h)
         for name, rows in vendor.items()
     }
-    rungs["seasonal_naive"] = seasonal_naive(
+    naive = seasonal_naive(
         past, origin=origin, horizon_h=horizon_h, zone=zone, seasons=RIVER_SEASONS, lower=lower, series_id=series_id
     )
+    rungs = {name: _spread_like(rung, naive) for name, rung in rungs.items()} | {"seasonal_naive": naive}
     return _complete(rungs, origin=origin, horizon_h=horizon_h, series_id=series_id)
+
+
+def _spread_like(rung: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Return a forecast whose hours without quantiles have those of another, scaled to its own means."""
+    means, quantiles = (pl.col("quantile").is_null(), pl.col("quantile").is_not_null())
+    bare = rung.filter(means).join(rung.filter(quantiles), on="event_start", how="anti")
+    scales = bare.join(other.filter(means & (pl.col("value") > 0.0)), on="event_start", suffix="_other")
+    scales = scales.select(
+        "event_start", "model", scale=pl.col("value") / pl.col("value_other"),
+        basis=pl.format("{}; spread of the last days", "basis"),
+    )  # fmt: skip
+    spread = other.filter(quantiles).drop("model", "basis").join(scales, on="event_start")
+    spread = spread.with_columns(value=pl.col("value") * pl.col("scale"))
+    return pl.concat([rung, spread.select(rung.columns)])
 
 
 def forecast_price(

@@ -72,6 +72,7 @@ solve.command("reservoir")(reservoir.solve_reservoir)
 simulate.callback()(platform.simulate)
 simulate.command("reservoir")(reservoir.simulate_reservoir)
 plant.command("check")(reservoir.plant_check)
+plant.command("backtest")(reservoir.plant_backtest)
 
 
 def main() -> None:

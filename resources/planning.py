@@ -121,19 +121,22 @@ class PlanningReader:
         return rows if step >= HOUR else hour_means(rows, step=step)
 
     def forecast(self, series_id: str, *, start: datetime, end: datetime, cutoffs: Cutoffs) -> pl.DataFrame:
-        """Return the newest distributions that a vendor gave for a series.
+        """Return the newest distributions that a vendor gave for a series, as means of its steps.
 
         Returns:
-            ``event_start, belief_time, value, quantile`` (null = mean); of the first source that has any row.
+            ``event_start, belief_time, value, quantile`` (null = mean); of the first source that has any row. A series
+            of instants becomes the mean of each step's both ends; a step one end of which is unknown is left out.
         """
         rule = self._rule(series_id)
+        last = end + rule.step if rule.kind == "instant" else end
         for source in rule.sources:
             scenarios = [source.scenario, DISTRIBUTION]
-            rows = self._as_of(source, scenarios, start, end, cutoffs)
+            rows = self._as_of(source, scenarios, start, last, cutoffs)
             usable = rows.filter(pl.col("quality").is_in(list(USABLE)) & pl.col("value").is_not_null())
             if usable.height:
                 scaled = (pl.col("value") * source.factor + source.offset).alias("value")
-                return usable.select("event_start", "belief_time", scaled, "quantile")
+                found = usable.select("event_start", "belief_time", scaled, "quantile")
+                return _between(found, rule.step) if rule.kind == "instant" else found
         return pl.DataFrame(
             schema={"event_start": TIME, "belief_time": TIME, "value": pl.Float64, "quantile": pl.Float64}
         )
@@ -155,10 +158,14 @@ class PlanningReader:
         newest = members.filter(pl.col("belief_time") == issued)
         return newest.select("event_start", "member", pl.col("value") * source.factor + source.offset), issued
 
-    def newest(self, series_id: str, *, oldest: timedelta, cutoffs: Cutoffs) -> pl.DataFrame:
-        """Return the usable values of the last ``oldest`` before the belief cutoff, that instant included."""
-        end = cutoffs.at + timedelta(microseconds=1)
-        return self.observed(series_id, start=cutoffs.at - oldest, end=end, cutoffs=cutoffs)
+    def newest(self, series_id: str, *, cutoffs: Cutoffs) -> pl.DataFrame:
+        """Return the usable values before the belief cutoff that may still be held then, that instant included."""
+        start, end = cutoffs.at - self.longest_hold(series_id), cutoffs.at + timedelta(microseconds=1)
+        return self.observed(series_id, start=start, end=end, cutoffs=cutoffs)
+
+    def longest_hold(self, series_id: str) -> timedelta:
+        """Return how old the newest value of a series may be to stand for the present: its rule's longest gap."""
+        return self._rule(series_id).gap.longest
 
     def _as_of(
         self, source: VendorSeries, scenarios: list[str], start: datetime, end: datetime, cutoffs: Cutoffs
@@ -174,6 +181,13 @@ class PlanningReader:
         except KeyError:
             known = ", ".join(self.rules)
             raise InputError(f"no planning series {series_id!r} in config/series.toml; known: {known}") from None
+
+
+def _between(instants: pl.DataFrame, step: timedelta) -> pl.DataFrame:
+    """Return the mean of each step between two instants of one issue."""
+    ends = instants.with_columns(pl.col("event_start") - step).rename({"value": "at_end"})
+    both = instants.join(ends, on=["event_start", "belief_time", "quantile"], nulls_equal=True, maintain_order="left")
+    return both.select("event_start", "belief_time", (pl.col("value") + pl.col("at_end")) / 2.0, "quantile")
 
 
 def _preferred(rule: SeriesRule, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from domain.plant_checks import is_record, plant_problems, range_problem
 PROVENANCE_KEYS: Final = ("source", "valid_from", "valid_until")
 """Keys any table may carry beside its numbers."""
 
-SOURCED: Final = ("storage", "pool", "unit", "upstream", "balance", "weights")
+SOURCED: Final = ("storage", "pool", "unit", "upstream", "balance", "weights", "bias")
 """Tables that must say where their numbers come from."""
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
@@ -60,7 +60,7 @@ def examine_plant(path: Path) -> tuple[Plant | None, list[str]]:
         return None, walk.problems
     for key, problem in plant_problems(plant):
         walk.complain(tuple(int(part) if part.isdigit() else part for part in key.split(".")), problem)
-    provenance = tuple(_provenance(name, document[name]) for name in SOURCED)
+    provenance = tuple(_provenance(name, document[name]) for name in SOURCED if name in document)
     return replace(plant, provenance=provenance), walk.problems
 
 

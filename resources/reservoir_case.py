@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from domain.beliefs import Cutoffs
-from domain.bias import Bias, bias_path_cfs, estimate_bias
+from domain.bias import bias_paths_cfs, with_bias
 from domain.dispatch_forecast import (
     DispatchForecast,
     forecast_dispatch,
@@ -36,6 +36,7 @@ from forecasting.frames import QUANTILES
 from resources.decisions import HORIZON_H, fingerprint_of
 from resources.lake import Lake
 from resources.planning import PlanningReader
+from resources.reservoir_bias import parts_told, read_parts
 from resources.reservoir_readings import (
     FORECAST_COLUMNS,
     HELD_COLUMNS,
@@ -43,11 +44,11 @@ from resources.reservoir_readings import (
     MFRA,
     MODES,
     POWER,
-    PUBLIC_RIVERS,
     RECORD_H,
     Dispatch,
     Newest,
     hours_from,
+    led_by_public_rivers,
     read_dispatch,
     read_forecasts,
     read_members,
@@ -57,8 +58,8 @@ from resources.reservoir_run import RunSettings
 from solvers.reservoir import ReservoirOptions
 from solvers.reservoir.overrides import SETPOINT, Edit
 
-BIAS_NEWS_H: Final = 3
-"""The newest complete measured hour may be this old for the bias to be worth something [h]."""
+UNCERTAIN: Final = ("r4_flow_cfs", "r30_flow_cfs", "mfra_mw", "price_usd_mwh")
+"""Columns that futures differ in."""
 STEADY_SHARE: Final = 0.02
 """Of the shortfall's cost, for output missing at an hour's end: rafters ride a flow, not the mean of an hour [1]."""
 REAL_TIME_PRICE: Final = "ralston.price_rt.usd_mwh"
@@ -138,6 +139,8 @@ def reservoir_case(
     run, origin = run or RunSettings(), cutoffs.at
     record, newest = read_record(reader, start=origin - timedelta(hours=RECORD_H), end=origin, cutoffs=cutoffs)
     forecasts, dispatch = read_forecasts(lake, cutoffs), read_dispatch(reader, cutoffs)
+    if run.source == "cnrfc":
+        forecasts = led_by_public_rivers(reader, forecasts, cutoffs)
     reasons = _missing(newest) | _holes(forecasts.means)
     upstream = None
     try:
@@ -147,25 +150,23 @@ def reservoir_case(
     if reasons or upstream is None:
         raise MissingInputError(f"the reservoir plan as of {iso(origin)}", reasons)
     forecast = upstream.forecast
-    provenance = dict(forecasts.words) | {column: _told(newest, name) for column, (name, _) in HELD_COLUMNS.items()}
-    provenance |= {"elevation_ft": _told(newest, LEVEL[0]), "oxbow_mw": _told(newest, POWER[0])}
+    provenance = dict(forecasts.words) | {column: _told(newest, name) for column, name in HELD_COLUMNS.items()}
+    provenance |= {"elevation_ft": _told(newest, LEVEL), "oxbow_mw": _told(newest, POWER)}
     provenance["mfra_mw"] = f"{_counted(forecast.provenance)}; deviations from {upstream.from_what}"
     inputs = forecasts.means.with_columns(
-        *(
-            pl.lit(newest.values[name]).alias(column)
-            for column, (name, _) in HELD_COLUMNS.items()
-            if column != "ccs_mode"
-        ),
+        *(pl.lit(newest.values[name]).alias(column) for column, name in HELD_COLUMNS.items() if column != "ccs_mode"),
         ccs_mode=pl.lit(MODES[newest.values["ccs.mode.1"]]),
         mfra_mw=forecast.mfra_mw,
     )
-    if run.source == "cnrfc":
-        inputs = _led_by_public_rivers(reader, inputs, cutoffs, provenance)
-    bias = _bias(plant, record)
-    path = bias_path_cfs(plant, bias, np.arange(HORIZON_H, dtype=np.float64))
-    provenance["bias_cfs"] = _bias_told(bias)
-    inputs = _with_commitment(inputs.with_columns(bias_cfs=path), dispatch, provenance)
-    hourly = inputs.select("event_start", mfra_mw=pl.Series(forecast.provenance))
+    chosen = with_settings(plant, run.settings)
+    parts = read_parts(lake, chosen, record, cutoffs)
+    provenance |= parts_told(chosen, parts)
+    inputs = inputs.with_columns(
+        **bias_paths_cfs(chosen, parts, np.arange(HORIZON_H, dtype=np.float64)), bias_cfs=pl.lit(0.0)
+    )
+    inputs = _with_commitment(with_bias(inputs, {}), dispatch, provenance)
+    origins = {column: pl.Series(hours) for column, hours in forecasts.origins.items()}
+    hourly = inputs.select("event_start", mfra_mw=pl.Series(forecast.provenance), **origins)
     inputs, hourly, held = _edited(inputs, hourly, run.edits, provenance)
     members = read_members(reader, cutoffs)
     provenance["futures"] = members[1] if members else "quantiles of our forecasts, steady in time by a fixed half-life"
@@ -181,7 +182,7 @@ def reservoir_case(
     return ReservoirCase(
         plant=plant,
         inputs=inputs,
-        state=PoolState(elevation_ft=newest.values[LEVEL[0]], oxbow_mw=max(0.0, newest.values[POWER[0]])),
+        state=PoolState(elevation_ft=newest.values[LEVEL], oxbow_mw=max(0.0, newest.values[POWER])),
         provenance=provenance,
         hourly=hourly,
         uncertainty=uncertainty,
@@ -191,7 +192,7 @@ def reservoir_case(
 
 def _missing(newest: Newest) -> dict[str, str]:
     """Return why held series and the state have no usable value."""
-    names = [LEVEL[0], POWER[0], *(name for name, _ in HELD_COLUMNS.values())]
+    names = [LEVEL, POWER, *HELD_COLUMNS.values()]
     reasons = {name: newest.words[name] for name in names if name not in newest.values}
     mode = newest.values.get("ccs.mode.1")
     if mode is not None and mode not in MODES:
@@ -257,45 +258,6 @@ def _counted(provenance: Sequence[str]) -> str:
     return ", ".join(f"{name} {names.count(name)} h" for name in dict.fromkeys(names))
 
 
-def _led_by_public_rivers(
-    reader: PlanningReader, inputs: pl.DataFrame, cutoffs: Cutoffs, provenance: dict[str, str]
-) -> pl.DataFrame:
-    """Return the inputs with the public centre's rivers where it has them, ours elsewhere, said so."""
-    end = cutoffs.at + timedelta(hours=HORIZON_H)
-    for column, series_id in PUBLIC_RIVERS.items():
-        public = reader.observed(series_id, start=cutoffs.at, end=end, cutoffs=cutoffs)
-        inputs = inputs.join(public, on="event_start", how="left")
-        inputs = inputs.with_columns(pl.coalesce("value", column).alias(column)).drop("value")
-        ours = inputs.height - public.height
-        provenance[column] = f"{series_id}" + (f", {ours} h of it fallback: {provenance[column]}" if ours else "")
-    return inputs
-
-
-def _bias(plant: Plant, record: pl.DataFrame) -> Bias:
-    """Return the bias of the last unbroken stretch of complete measured hours."""
-    columns = [name for name in record.columns if name != "event_start"]
-    whole = record.with_columns(
-        whole=pl.all_horizontal(pl.col(columns).is_not_null()), price_usd_mwh=pl.lit(0.0), bias_cfs=pl.lit(0.0)
-    )
-    complete = whole["whole"].to_list()
-    last = max((row for row, is_whole in enumerate(complete) if is_whole), default=-1)
-    if last < len(complete) - BIAS_NEWS_H:
-        reason = f"no complete measured hour in the last {BIAS_NEWS_H}"
-        return Bias(bias_cfs=0.0, hours_used=0.0, hours_masked=0.0, reason=reason)
-    first = last
-    while first > 0 and complete[first - 1]:
-        first -= 1
-    stretch = whole[first : last + 1]
-    return estimate_bias(plant, stretch.drop("whole", "level"), float(stretch["level"][0]))
-
-
-def _bias_told(bias: Bias) -> str:
-    if bias.reason:
-        return f"0 cfs: {bias.reason}"
-    masked = f", {bias.hours_masked:g} left out: gates spilling or a gauge plainly wrong" if bias.hours_masked else ""
-    return f"{bias.bias_cfs:+.1f} cfs from {bias.hours_used:g} measured hours{masked}, halves every 12 h"
-
-
 def _with_commitment(inputs: pl.DataFrame, dispatch: Dispatch, provenance: dict[str, str]) -> pl.DataFrame:
     """Return the inputs with our unit's day-ahead commitment and its price, where both are known; 0 MW elsewhere."""
     both = dispatch.oxbow_awards.join(dispatch.day_ahead, on="event_start", suffix="_da")
@@ -312,7 +274,7 @@ def _edited(
     inputs: pl.DataFrame, hourly: pl.DataFrame, edits: Sequence[Edit], provenance: dict[str, str]
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, np.ndarray]]:
     """Return inputs and hourly provenance with operators' values in place, and where no future may leave them."""
-    held: dict[str, np.ndarray] = {}
+    touched: dict[str, np.ndarray] = {}
     for edit in edits:
         here = (pl.col("event_start") >= edit.start) & (pl.col("event_start") < edit.end)
         told = f"{edit.author}, {iso(edit.at)}: {edit.reason}"
@@ -321,15 +283,15 @@ def _edited(
         )
         if edit.column not in inputs.columns:
             continue
-        touched = inputs.select(here).to_series().to_numpy()
+        now = inputs.select(here).to_series().to_numpy()
+        touched[edit.column] = touched.get(edit.column, np.zeros(inputs.height, dtype=bool)) | now
         inputs = inputs.with_columns(pl.when(here).then(edit.value).otherwise(edit.column).alias(edit.column))
         before = pl.col(edit.column) if edit.column in hourly.columns else pl.lit("")
         hourly = hourly.with_columns(
             pl.when(here).then(pl.lit(f"override, {told}")).otherwise(before).alias(edit.column)
         )
-        if edit.column != "bias_cfs":
-            held[edit.column] = held.get(edit.column, np.zeros(inputs.height, dtype=bool)) | touched
-    return inputs, hourly, held
+    inputs = with_bias(inputs, touched) if touched else inputs
+    return inputs, hourly, {column: hours for column, hours in touched.items() if column in UNCERTAIN}
 
 
 def hindsight_case(

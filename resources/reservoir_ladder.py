@@ -30,7 +30,6 @@ from solvers.reservoir import ReservoirPlan, judged_plan, plan_reservoir
 
 PLAN: Final = "reservoir"
 RULE, HOLD, SHIFTED = "rule", "hold", "shifted"
-BANDS: Final = ("elevation_p10_ft", "elevation_p50_ft", "elevation_p90_ft", "spill_probability")
 
 
 @dataclass(frozen=True, kw_only=True)

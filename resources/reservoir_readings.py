@@ -1,7 +1,7 @@
 """What a decision about the afterbay reads from the lake, in as few reads as there are windows of time.
 
-Put here: which series stand behind the plan's columns, how old each may be, and frames of them. Keep out: what is
-made of them (resources/reservoir_decisions.py), rules of one series (config/series.toml).
+Put here: which series stand behind the plan's columns, and frames of them. Keep out: what is made of them
+(resources/reservoir_case.py), rules of one series, such as how long its newest value holds (config/series.toml).
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from domain.beliefs import TIME, Cutoffs
+from domain.beliefs import TIME, Cutoffs, Quality
 from domain.hydraulics import Array
 from domain.instants import iso
 from forecasting.frames import QUANTILES
 from forecasting.persistence import newest_value
+from forecasting.vendor import WIDEST_HOLE, vendor_forecast
 from resources.decisions import FORECAST, HORIZON_H
 from resources.lake import Lake
 from resources.planning import PlanningReader
@@ -31,18 +32,18 @@ FORECAST_COLUMNS: Final = {
 """Solver columns that our own forecasts fill."""
 
 HELD_COLUMNS: Final = {
-    "r20_flow_cfs": ("r20.flow.cfs", timedelta(hours=6)),
-    "r5l_flow_cfs": ("r5l.flow.cfs", timedelta(hours=6)),
-    "r26_flow_cfs": ("r26.flow.cfs", timedelta(hours=6)),
-    "r10_flow_cfs": ("r10.flow.cfs", timedelta(hours=6)),
-    "float_ft": ("afterbay_float.elevation.ft", timedelta(hours=26)),
-    "ccs_mode": ("ccs.mode.1", timedelta(hours=26)),
+    "r20_flow_cfs": "r20.flow.cfs",
+    "r5l_flow_cfs": "r5l.flow.cfs",
+    "r26_flow_cfs": "r26.flow.cfs",
+    "r10_flow_cfs": "r10.flow.cfs",
+    "float_ft": "afterbay_float.elevation.ft",
+    "ccs_mode": "ccs.mode.1",
 }
-"""Solver columns that hold their newest value, and how old that may be: slow gauges and operators' settings."""
+"""Solver columns that hold their newest value while the series' rule allows: slow gauges, operators' settings."""
 
-LEVEL: Final = ("afterbay_now.elevation.ft", timedelta(hours=2))
-POWER: Final = ("oxbow_now.power.mw", timedelta(hours=2))
-"""The newest samples, and how old they may be: the state from which the plan starts."""
+LEVEL: Final = "afterbay_now.elevation.ft"
+POWER: Final = "oxbow_now.power.mw"
+"""The newest samples: the state from which the plan starts."""
 
 RECORD: Final = {
     "r4_flow_cfs": "r4.flow.cfs",
@@ -91,9 +92,9 @@ def read_record(
         One row an hour from ``start`` to ``end``: ``event_start``, the plan's measured columns, ``oxbow_mw`` (mean)
         and ``elevation_ft`` (when the hour ends); null where nothing usable was measured, but for gaps that the rule of
         config/series.toml may fill (``FILLED``; ``words`` tells how many). Slow gauges and operators'
-        settings hold their last value within the hour limits of ``HELD_COLUMNS``, never a later one.
+        settings hold their last value for as long as their rule there says, never a later one.
     """
-    ages = dict(HELD_COLUMNS.values()) | dict((LEVEL, POWER))
+    ages = {name: reader.longest_hold(name) for name in (*HELD_COLUMNS.values(), LEVEL, POWER)}
     wanted = [*RECORD.values(), *ages]
     known = reader.observed_all(wanted, start=start, end=end + timedelta(microseconds=1), cutoffs=cutoffs)
     values: dict[str, float] = {}
@@ -113,9 +114,9 @@ def read_record(
                 f"{estimated} of {hours.height} hours estimated: the last value held" if estimated else ""
             )
         hours = hours.join(rows.select("event_start", pl.col("value").alias(column)), on="event_start", how="left")
-    for column, (series_id, oldest) in HELD_COLUMNS.items():
+    for column, series_id in HELD_COLUMNS.items():
         held = known[series_id].rename({"value": column}).sort("event_start")
-        hours = hours.join_asof(held, on="event_start", strategy="backward", tolerance=oldest)
+        hours = hours.join_asof(held, on="event_start", strategy="backward", tolerance=ages[series_id])
     last = known[RECORD["level"]].filter(pl.col("event_start") == end)["value"].first()
     return hours.with_columns(
         elevation_ft=pl.col("level").shift(-1, fill_value=last),
@@ -130,17 +131,27 @@ def hours_from(start: datetime, count: int) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecasts:
-    """Our own forecasts over the horizon.
+    """What is expected over the horizon.
 
     Attributes:
         means: ``event_start`` and a column a series, null where an hour has none.
         quantiles: Column -> hours x quantiles, NaN where an hour has no distribution.
         words: Column -> where its values come from.
+        origins: River column -> whose each hour is.
     """
 
     means: pl.DataFrame
     quantiles: Mapping[str, Array]
     words: Mapping[str, str]
+    origins: Mapping[str, tuple[str, ...]]
+
+
+ORIGINS: Final = {
+    Quality.GOOD: "hydroforecast",
+    Quality.SUBSTITUTED: "cnrfc, fallback",
+    Quality.ESTIMATED: "last days, fallback",
+}
+"""Quality of an hour of our inflow forecast -> whose it is (assets/forecasting.py)."""
 
 
 def read_forecasts(lake: Lake, cutoffs: Cutoffs) -> Forecasts:
@@ -149,15 +160,52 @@ def read_forecasts(lake: Lake, cutoffs: Cutoffs) -> Forecasts:
     names = list(FORECAST_COLUMNS.values())
     rows = lake.as_of(names, start=start, end=end, cutoffs=cutoffs, scenarios=[FORECAST])
     parts = {str(name): part for (name,), part in rows.partition_by("series_id", as_dict=True).items()}
-    means, quantiles, words = hours_from(start, HORIZON_H), {}, {}
+    means, quantiles, words, origins = hours_from(start, HORIZON_H), {}, {}, {}
     for column, series_id in FORECAST_COLUMNS.items():
         part = parts.get(series_id, rows.clear())
-        point = part.filter(pl.col("quantile").is_null()).select("event_start", pl.col("value").alias(column))
-        means = means.join(point, on="event_start", how="left")
+        point = part.filter(pl.col("quantile").is_null()).select("event_start", "quality", column=pl.col("value"))
+        joined = means.select("event_start").join(point, on="event_start", how="left", maintain_order="left")
+        means = means.with_columns(joined["column"].alias(column))
         quantiles[column] = _spread(part, means.select("event_start"))
         believed = part["belief_time"].max()
         words[column] = f"{series_id}, our forecast of {iso(believed) if isinstance(believed, datetime) else 'never'}"
-    return Forecasts(means=means, quantiles=quantiles, words=words)
+        if column in PUBLIC_RIVERS:
+            origins[column] = tuple(ORIGINS.get(quality, "none") for quality in joined["quality"].to_list())
+            words[column] += f": {_counted(origins[column])}"
+    return Forecasts(means=means, quantiles=quantiles, words=words, origins=origins)
+
+
+def led_by_public_rivers(reader: PlanningReader, ours: Forecasts, cutoffs: Cutoffs) -> Forecasts:
+    """Return the forecasts with the public centre's rivers where it has them, ours elsewhere, said so hour by hour.
+
+    The centre gives one value an hour; it is as uncertain as ours of that hour, in proportion.
+    """
+    end = cutoffs.at + timedelta(hours=HORIZON_H)
+    means, quantiles, words, origins = ours.means, dict(ours.quantiles), dict(ours.words), dict(ours.origins)
+    for column, series_id in PUBLIC_RIVERS.items():
+        said = reader.forecast(series_id, start=cutoffs.at - WIDEST_HOLE, end=end + WIDEST_HOLE, cutoffs=cutoffs)
+        rows = vendor_forecast(said, name="cnrfc", origin=cutoffs.at, horizon_h=HORIZON_H)
+        point = rows.filter(pl.col("quantile").is_null()).select("event_start", public="value")
+        public = means.join(point, on="event_start", how="left", maintain_order="left")["public"]
+        own = ours.means[column].to_numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(public.is_null().to_numpy(), 1.0, public.to_numpy() / own)
+        scaled = np.where(np.isfinite(scale)[:, None], ours.quantiles[column] * scale[:, None], np.nan)
+        means = means.with_columns(pl.coalesce(public, column).alias(column))
+        quantiles[column] = scaled
+        origins[column] = tuple(
+            "cnrfc" if leads else f"{other.removesuffix(', fallback')}, fallback"
+            for leads, other in zip(public.is_not_null().to_list(), ours.origins[column], strict=True)
+        )
+        issues = rows["basis"].unique(maintain_order=True).to_list()
+        theirs = f"{series_id}, {'; '.join(issues[:2])}" if issues else f"{series_id}, nothing issued lately"
+        words[column] = f"{theirs}: {_counted(origins[column])} ({ours.words[column]})"
+    return Forecasts(means=means, quantiles=quantiles, words=words, origins=origins)
+
+
+def _counted(labels: tuple[str, ...]) -> str:
+    """Return how many hours each label has: "cnrfc 60 h, hydroforecast, fallback 36 h"."""
+    return "; ".join(f"{label} {labels.count(label)} h" for label in dict.fromkeys(labels))
 
 
 def _spread(rows: pl.DataFrame, hours: pl.DataFrame) -> Array:

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from domain.bias import TOTAL
 from domain.errors import InputError
 from domain.instants import iso, parse_instant
+from domain.reservoir_inputs import BIAS_PARTS
 from solvers.reservoir.options import OPTIMIZERS, Optimizer
 from solvers.reservoir.overrides import Edit
 
@@ -87,7 +89,7 @@ def edit_of(record: Mapping[str, Any]) -> Edit:
 
 
 def require_agreement(edits: Sequence[Edit]) -> None:
-    """Refuse edits that give one column two values at one instant.
+    """Refuse edits that give one column two values at one instant, or the bias one value and a part of it another.
 
     Raises:
         InputError: Two do; the message names the instant, both values and who said them.
@@ -95,8 +97,17 @@ def require_agreement(edits: Sequence[Edit]) -> None:
     for number, one in enumerate(edits):
         for other in edits[:number]:
             first, last = max(one.start, other.start), min(one.end, other.end)
-            if one.column == other.column and first < last and one.value != other.value:
-                raise InputError(
-                    f"two overrides of {one.column} contradict each other from {iso(first)} to {iso(last)}:"
-                    f" {other.value:g} ({other.author}) and {one.value:g} ({one.author}); withdraw one"
-                )
+            if first >= last or not _contradict(one, other):
+                continue
+            columns = " and ".join(dict.fromkeys((other.column, one.column)))
+            raise InputError(
+                f"two overrides of {columns} contradict each other from {iso(first)} to {iso(last)}:"
+                f" {other.value:g} ({other.author}) and {one.value:g} ({one.author}); withdraw one"
+            )
+
+
+def _contradict(one: Edit, other: Edit) -> bool:
+    """Whether two edits that hold at once cannot both be meant."""
+    if one.column == other.column:
+        return one.value != other.value
+    return TOTAL in (one.column, other.column) and {one.column, other.column} <= {TOTAL, *BIAS_PARTS}

@@ -15,16 +15,19 @@ import numpy as np
 import polars as pl
 
 from domain.beliefs import Cutoffs
+from domain.bias import TOTAL, Bias
 from domain.errors import MissingInputError, TailraceError
 from domain.hydraulics import Array, storage_af
 from domain.instants import iso, local_day
 from domain.plant import Plant
 from domain.tracking import LEADS_H, MEASURED, PARTS, level_error
+from resources.lake import Lake
 from resources.planning import PlanningReader
 from resources.publisher import Publisher, Version
+from resources.reservoir_bias import read_parts
 from resources.reservoir_case import REAL_TIME_PRICE, hindsight_case
 from resources.reservoir_ladder import PLAN, SHIFTED
-from resources.reservoir_readings import DAY_AHEAD_PRICE, OXBOW_AWARD, read_record
+from resources.reservoir_readings import DAY_AHEAD_PRICE, OXBOW_AWARD, RECORD_H, read_record
 from solvers.reservoir import plan_reservoir
 
 LOOK_BACK_H: Final = 60
@@ -97,6 +100,48 @@ def _error(plant: Plant, version: Version, record: pl.DataFrame, made: datetime,
         planned_start_ft=version.manifest["state"]["elevation_ft"],
         start_ft=float(began),  # ty: ignore[invalid-argument-type] - a level is a float
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedPart:
+    """What one part of the inflow missed lately, and what the newest plan makes of it.
+
+    Attributes:
+        part: ``r4``, ``r30``, ``r20``, ``dispatch`` or ``balance``.
+        bias: As estimated.
+        half_life_h: In which it fades by half [h].
+        planned_cfs: What the newest plan adds for it in its first hour; None without a plan, or where the whole bias
+            was set by hand [cfs].
+        said: Who set it by hand and why; empty where nobody did.
+    """
+
+    part: str
+    bias: Bias
+    half_life_h: float
+    planned_cfs: float | None
+    said: str
+
+
+def bias_now(
+    lake: Lake, publisher: Publisher, reader: PlanningReader, plant: Plant, cutoffs: Cutoffs
+) -> list[MissedPart]:
+    """Return what each part of the inflow missed in the day before the belief cutoff, the balance last."""
+    start = cutoffs.at - timedelta(hours=RECORD_H)
+    record, _ = read_record(reader, start=start, end=cutoffs.at, cutoffs=cutoffs)
+    parts = read_parts(lake, plant, record, cutoffs)
+    planned, said = {}, {}
+    version = publisher.newest(PLAN, cutoffs.at)
+    if version is not None:
+        planned = pl.read_parquet(version.folder / "inputs.parquet").row(0, named=True)
+        said = pl.read_parquet(version.folder / "hourly.parquet").row(0, named=True)
+    found = []
+    for part, bias in parts.items():
+        column = f"bias_{part}_cfs"
+        who = said.get(column) or said.get(TOTAL) or ""
+        half_life_h = plant.bias.half_life_h(part)
+        one = MissedPart(part=part, bias=bias, half_life_h=half_life_h, planned_cfs=planned.get(column), said=who)
+        found.append(one)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

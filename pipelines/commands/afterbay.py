@@ -30,7 +30,7 @@ def explain(plan: Named = "current") -> None:
     """Say in words why a plan is as it is: what limits each hour, and what one unit more would be worth [USD]."""
     opened = _open(plan)
     manifest = opened.version.manifest
-    typer.echo(f"{opened.name}, {opened.plan.status}")
+    typer.echo(f"{opened.name}, {opened.plan.status}; hours of {opened.plant.zone}")
     if (fallback := manifest.get("fallback")) is not None:
         stale = f", stale since {manifest['stale_since']}" if manifest.get("stale_since") else ""
         typer.echo(f"a fallback ({fallback['rung']}{stale}): {fallback['reason']}")
@@ -93,7 +93,8 @@ def what_if(
 ) -> None:
     """Try edits or other parameters on a plan: what the pool does, what it costs [USD], which windows it breaks.
 
-    Columns: setpoint_mw, mfra_mw [MW], r4_flow_cfs, r30_flow_cfs, r20_flow_cfs, bias_cfs [cfs]. Nothing is published.
+    Columns: setpoint_mw, mfra_mw [MW], r4_flow_cfs, r30_flow_cfs, r20_flow_cfs, bias_cfs or a part of it such as
+    bias_r4_cfs [cfs]. Nothing is published.
     """
     from pipelines import wiring
     from resources.override_files import read_overrides

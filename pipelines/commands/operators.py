@@ -31,7 +31,11 @@ Reason = Annotated[str, typer.Option(help="Why")]
 def add(
     file: Annotated[Path | None, typer.Argument(help="TOML [[override]] or CSV: column, start, end, value")] = None,
     column: Annotated[
-        str, typer.Option(help="setpoint_mw, mfra_mw [MW], r4_flow_cfs, r30_flow_cfs, r20_flow_cfs, bias_cfs [cfs]")
+        str,
+        typer.Option(
+            help="setpoint_mw, mfra_mw [MW], r4_flow_cfs, r30_flow_cfs, r20_flow_cfs, bias_cfs [cfs], or a part of the"
+            " bias: bias_r4_cfs, bias_r30_cfs, bias_r20_cfs, bias_dispatch_cfs, bias_balance_cfs"
+        ),
     ] = "",
     start: Annotated[str, typer.Option(help="From this instant, ISO-8601 with an offset")] = "",
     end: Annotated[str, typer.Option(help="Until this instant, exclusive")] = "",

@@ -92,9 +92,10 @@ def _newest() -> dict[str, float]:
 
     reader, cutoffs = wiring.planning(), Cutoffs(at=wiring.clock().now(), mode=Mode.PUBLISHED)
     found = {}
-    for name, option, (series_id, oldest) in (("oxbow_mw", "--from-mw", POWER), ("elevation_ft", "--level-ft", LEVEL)):
-        rows = reader.newest(series_id, oldest=oldest, cutoffs=cutoffs)
+    for name, option, series_id in (("oxbow_mw", "--from-mw", POWER), ("elevation_ft", "--level-ft", LEVEL)):
+        rows = reader.newest(series_id, cutoffs=cutoffs)
         if rows.is_empty():
+            oldest = reader.longest_hold(series_id)
             raise InputError(f"{series_id} was not measured in the last {oldest}; give {option}")
         found[name] = max(0.0, float(rows["value"][-1]))
     return found

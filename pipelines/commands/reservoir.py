@@ -1,4 +1,4 @@
-"""`tailrace solve reservoir`, `simulate reservoir` and `plant check`: the afterbay from files into files.
+"""`tailrace solve reservoir`, `simulate reservoir`, `plant check`: the afterbay from files; and `plant backtest`.
 
 Put here: options, reading and writing, exit codes. Keep out: plans (solvers/reservoir) and physics (domain).
 """
@@ -17,6 +17,7 @@ from domain.errors import InfeasibleError, InputError
 if TYPE_CHECKING:
     import polars as pl
 
+    from domain.hydraulics import Array
     from domain.plant import Plant, PoolState
     from domain.reservoir_inputs import ReservoirInputs
 
@@ -25,13 +26,15 @@ InputsFile = Annotated[
     Path,
     typer.Option(
         "--inputs",
-        help="Intervals ahead, Parquet or CSV: event_start, flows in cfs, mfra_mw, float_ft, ccs_mode, price_usd_mwh, bias_cfs",  # noqa: E501
+        help="Intervals ahead, Parquet or CSV: event_start, flows in cfs, mfra_mw, float_ft, ccs_mode, price_usd_mwh,"
+        " bias_cfs",
     ),
 ]
 StateFile = Annotated[Path, typer.Option("--state", help="JSON with elevation_ft, oxbow_mw and at")]
 
 
 def solve_reservoir(
+    *,
     plant: PlantFile,
     inputs: InputsFile,
     state: StateFile,
@@ -43,20 +46,20 @@ def solve_reservoir(
     optimizer: Annotated[
         str, typer.Option("--optimizer", help="lp, stochastic (needs --scenarios) or rule (the heuristic)")
     ] = "lp",
-    rules: Annotated[bool, typer.Option("--rules", help="Apply the plant's dated rules")] = False,  # noqa: FBT002 - an option
+    rules: Annotated[bool, typer.Option("--rules", help="Apply the plant's dated rules")] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value: a weight [USD] or plant constant for this plan only")
     ] = None,
 ) -> None:
     """Plan the pool: setpoints [MW] that earn the most in USD within water, licence and rafting."""
     from resources.plant_files import load_plant
-    from resources.table_files import read_table, write_record, write_table
+    from resources.table_files import write_record, written_together
     from solvers.reservoir import ReservoirOptions, plan_reservoir
 
     began = perf_counter()
     record = load_plant(plant)
-    frame = read_table(inputs, what="--inputs")
-    futures = read_table(scenarios, what="--scenarios") if scenarios is not None else None
+    frame = _intervals(inputs, "--inputs")
+    futures = _intervals(scenarios, "--scenarios") if scenarios is not None else None
     options = ReservoirOptions(settings=settings_of(settings or []), apply_rules=rules)
     start = _state(state, frame)
     read = perf_counter()
@@ -66,9 +69,10 @@ def solve_reservoir(
         write_record({"status": "infeasible", "message": str(error), "optimizer": optimizer}, report)
         raise
     planned = perf_counter()
-    write_table(plan.schedule, out)
-    seconds = {"read": read - began, **plan.report["seconds"], "write": perf_counter() - planned}
-    write_record({**plan.report, "seconds": seconds}, report)
+    with written_together() as outputs:
+        outputs.table(plan.schedule, out)
+        seconds = {"read": read - began, **plan.report["seconds"], "write": perf_counter() - planned}
+        outputs.record({**plan.report, "seconds": seconds}, report)
 
 
 def simulate_reservoir(
@@ -82,13 +86,13 @@ def simulate_reservoir(
     from domain.reservoir_inputs import read_inputs
     from domain.trajectory import simulate
     from resources.plant_files import load_plant
-    from resources.table_files import read_table, write_table
+    from resources.table_files import write_table
     from solvers.reservoir.schedule import to_frame
 
     record = load_plant(plant)
-    frame = read_table(inputs, what="--inputs")
+    frame = _intervals(inputs, "--inputs")
     read = read_inputs(record, frame)
-    wanted = _setpoints(read_table(setpoints, what="--setpoints"), read)
+    wanted = _setpoints(_intervals(setpoints, "--setpoints"), read)
     start = _state(state, frame)
     trajectory = simulate(record, read, wanted, start)
     write_table(to_frame(record, read, trajectory, wanted), out)
@@ -108,6 +112,46 @@ def plant_check(
         typer.echo(line)
     for key, text in plant_warnings(plant):
         typer.echo(f"warning: {key}: {text}")
+
+
+def plant_backtest(
+    start: Annotated[str, typer.Option(help="First instant of the record, ISO-8601 with an offset; 30 days ago")] = "",
+    end: Annotated[str, typer.Option(help="End of the record, exclusive; now")] = "",
+    lead_h: Annotated[int, typer.Option(help="How far ahead the level is foretold [h]")] = 24,
+) -> None:
+    """Say which form of the water balance fits what was measured, and whether its bias fades [ft].
+
+    The pool is walked ahead from every sixth hour with what was measured; the level's error is the form's own.
+    """
+    from domain.beliefs import Cutoffs, Mode
+    from domain.bias import balance_backtest
+    from domain.instants import floor_hour, iso, parse_instant
+    from pipelines import wiring
+    from resources.reservoir_bias import unbroken
+    from resources.reservoir_readings import read_record
+
+    now, plant = wiring.clock().now(), wiring.plant().plant
+    last = floor_hour(parse_instant(end, what="--end") if end else now)
+    first = floor_hour(parse_instant(start, what="--start")) if start else last - timedelta(days=30)
+    if not first < last or lead_h < 1:
+        raise InputError(f"nothing to judge from {iso(first)} to {iso(last)}, {lead_h} h ahead")
+    cutoffs = Cutoffs(at=now, mode=Mode.PUBLISHED)
+    record, _ = read_record(wiring.planning(), start=first, end=last, cutoffs=cutoffs)
+    stretches = list(unbroken(record))
+    found = balance_backtest(plant, stretches, lead_h=lead_h)
+    if found.is_empty():
+        hours = max((stretch.height for stretch, _ in stretches), default=0)
+        raise InputError(
+            f"from {iso(first)} to {iso(last)} the longest record without a gap has {hours} h; {lead_h + 24} h are"
+            f" needed, the last {lead_h} of them clear of the float"
+        )
+    typer.echo(f"level {lead_h} h ahead, {iso(first)} to {iso(last)}, {sum(s.height for s, _ in stretches)} h measured")
+    typer.echo(f"{'balance':<16}{'bias':<10}{'rms error [ft]':>15}{'starts':>8}")
+    for form, rule, rmse_ft, starts in found.iter_rows():
+        typer.echo(f"{form:<16}{rule:<10}{rmse_ft:>15.3f}{starts:>8}")
+    best = found.row(0, named=True)
+    in_use = "in use" if best["form"] == plant.balance.form else f"in use is {plant.balance.form}"
+    typer.echo(f"best: {best['form']} with {best['bias_rule']} bias; {in_use}")
 
 
 def _described(plant: Plant) -> list[str]:
@@ -151,6 +195,14 @@ def settings_of(texts: list[str]) -> dict[str, str]:
     return pairs
 
 
+def _intervals(path: Path, what: str) -> pl.DataFrame:
+    """Return a table of intervals by time, in whatever order its rows stand."""
+    from domain.interval_frames import in_order
+    from resources.table_files import read_table
+
+    return in_order(read_table(path, what=what))
+
+
 def _state(path: Path, frame: pl.DataFrame) -> PoolState:
     """Return the state of the pool, which must be of the instant at which the first interval begins."""
     from domain.instants import iso, parse_instant
@@ -173,14 +225,8 @@ def _state(path: Path, frame: pl.DataFrame) -> PoolState:
 
 def _first_start(frame: pl.DataFrame) -> datetime | None:
     """Return when the first interval begins, None where the inputs' own check has to complain first."""
-    from domain.instants import parse_instant
-
-    if "event_start" not in frame.columns or frame.height == 0:
-        return None
-    value = frame["event_start"][0]
-    if isinstance(value, datetime):
-        return value if value.tzinfo is not None else None
-    return parse_instant(str(value), what="event_start in row 0") if isinstance(value, str) else None
+    value = frame["event_start"].first() if "event_start" in frame.columns else None
+    return value if isinstance(value, datetime) and value.tzinfo is not None else None
 
 
 def _number(record: dict[str, Any], name: str, path: Path) -> float:
@@ -190,7 +236,7 @@ def _number(record: dict[str, Any], name: str, path: Path) -> float:
     return float(value)
 
 
-def _setpoints(frame: pl.DataFrame, inputs: ReservoirInputs) -> Any:  # noqa: ANN401 - an array; numpy is not imported here
+def _setpoints(frame: pl.DataFrame, inputs: ReservoirInputs) -> Array:
     from domain.errors import FrameError
     from domain.instants import iso
     from domain.interval_frames import interval_starts, numbers

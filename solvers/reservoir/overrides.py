@@ -16,17 +16,20 @@ from typing import Final, Literal
 import numpy as np
 import polars as pl
 
+from domain.bias import with_bias
 from domain.errors import InputError
 from domain.instants import iso, require_utc
 from domain.interval_frames import interval_starts
 from domain.plant import Plant, PoolState
+from domain.reservoir_inputs import BIAS_PARTS
 from solvers.reservoir.options import ReservoirOptions
 from solvers.reservoir.plan import ReservoirPlan, judged_plan, plan_reservoir
 from solvers.reservoir.report import RAFT_MISSED_MW
 from solvers.reservoir.value import raft_shortfall_mw
 
 SETPOINT: Final = "setpoint_mw"
-EDITABLE: Final = (SETPOINT, "mfra_mw", "r4_flow_cfs", "r30_flow_cfs", "r20_flow_cfs", "bias_cfs")
+BIASES: Final = ("bias_cfs", *BIAS_PARTS)
+EDITABLE: Final = (SETPOINT, "mfra_mw", "r4_flow_cfs", "r30_flow_cfs", "r20_flow_cfs", *BIASES)
 REACHED_MW: Final = 1e-6
 
 Mode = Literal["recompute", "reoptimize"]
@@ -60,7 +63,7 @@ class Edit:
             raise InputError(f"{self.column!r} cannot be edited; choose from {', '.join(EDITABLE)}")
         if require_utc(self.start, what="start of an edit") >= require_utc(self.end, what="end of an edit"):
             raise InputError(f"an edit of {self.column} from {iso(self.start)} to {iso(self.end)} is empty")
-        if not np.isfinite(self.value) or (self.value < 0.0 and self.column != "bias_cfs"):
+        if not np.isfinite(self.value) or (self.value < 0.0 and self.column not in BIASES):
             raise InputError(f"an edit of {self.column} to {self.value:g} makes no sense; it must be 0 or more")
         if not self.author.strip() or not self.reason.strip():
             raise InputError(f"an edit of {self.column} at {iso(self.start)} needs an author and a reason")
@@ -112,11 +115,7 @@ def apply_edits(
     start = interval_starts(inputs)
     values = _values(start, edits)
     touched = sorted({t for column in values.values() for t in column})
-    edited = inputs.with_columns(
-        pl.Series(column, [at.get(t, old) for t, old in enumerate(inputs[column].to_list())], dtype=pl.Float64)
-        for column, at in values.items()
-        if column != SETPOINT
-    )
+    edited = _edited(inputs, values)
     fixed = values.get(SETPOINT, {})
     kept = base.schedule[SETPOINT].to_numpy().copy()
     if mode == "reoptimize":
@@ -127,6 +126,19 @@ def apply_edits(
         plan = judged_plan(plant, edited, state, kept, status="edited", options=options)
     warnings = (*_not_reached(plan, fixed), *_broken_windows(plan, base))
     return EditedPlan(plan=plan, inputs=edited, first_edit=start[touched[0]], warnings=warnings)
+
+
+def _edited(inputs: pl.DataFrame, values: dict[str, dict[int, float]]) -> pl.DataFrame:
+    """Return the inputs with the values in place, and the bias in agreement with them."""
+    if any(column in BIAS_PARTS for column in values):
+        inputs = with_bias(inputs, {})
+    inputs = inputs.with_columns(
+        pl.Series(column, [at.get(t, old) for t, old in enumerate(inputs[column].to_list())], dtype=pl.Float64)
+        for column, at in values.items()
+        if column != SETPOINT
+    )
+    touched = {column: np.isin(np.arange(inputs.height), list(at)) for column, at in values.items()}
+    return with_bias(inputs, touched) if BIAS_PARTS[0] in inputs.columns else inputs
 
 
 def _values(start: tuple[datetime, ...], edits: Sequence[Edit]) -> dict[str, dict[int, float]]:

@@ -125,7 +125,9 @@ def test_where_each_hour_of_dispatch_comes_from_and_the_margins_stand_beside_the
     version = backtest.publisher.newest(PLAN, NOW)
     assert version is not None
     hourly = pl.read_parquet(version.folder / "hourly.parquet")
-    assert hourly.columns == ["event_start", "mfra_mw", "low_margin_af", "high_margin_af", "window_margin_af"]
+    rivers, margins = ["r4_flow_cfs", "r30_flow_cfs"], ["low_margin_af", "high_margin_af", "window_margin_af"]
+    assert hourly.columns == ["event_start", "mfra_mw", *rivers, *margins]
+    assert hourly.select(pl.col(rivers).unique()).row(0) == ("hydroforecast", "hydroforecast")
     assert hourly.height == 96
     assert set(hourly["mfra_mw"].str.split(",").list.first()) == {"habit hour"}
     assert version.manifest["provenance"]["mfra_mw"].startswith("habit hour 96 h")
@@ -191,6 +193,20 @@ def test_tracking_tells_errors_by_lead_and_cause_and_keeps_them_in_the_lake(back
     parts = one.filter(pl.col("series_id") != "afterbay_plan.error.ft")["value"].sum()
     assert parts == pytest.approx(one.filter(pl.col("series_id") == "afterbay_plan.error.ft")["value"].item())
     assert "2026-07-14 | 09:00 | 12:00 |" in str(told["rafting"])
+    # forecasts of ours run 5 % high here: R30 of 180 cfs was expected at 189, one hour after the other
+    parts = str(told["bias_by_part"]).splitlines()
+    (line,) = (line for line in parts if line.startswith("| r30 |"))
+    assert [cell.strip() for cell in line.strip("|").split("|")][1:] == [
+        "-9.0",
+        line.split("|")[3].strip(),
+        "6",
+        "12",
+        "+0.0",
+    ]
+    seen = backtest.world.lake.as_of(
+        "afterbay_bias.*", start=NOW - 48 * HOUR, end=NOW + 20 * HOUR, cutoffs=Cutoffs(at=at, mode=Mode.PUBLISHED)
+    )
+    assert dict(seen.select("series_id", "value").iter_rows())["afterbay_bias.r30.cfs"] == pytest.approx(-9.0)
 
 
 def test_hindsight_earns_no_less_than_what_was_done(backtest: Platform) -> None:

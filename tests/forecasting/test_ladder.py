@@ -133,6 +133,22 @@ def test_a_flow_forecast_stays_above_zero_unless_its_gauge_reads_below() -> None
     assert forecast_inflow(local, {}, origin=ORIGIN, horizon_h=24)["value"].min() == -2.0
 
 
+def test_a_vendor_that_gives_only_means_has_the_last_days_spread_in_proportion_and_says_so() -> None:
+    day = [100.0 + 10.0 * (hour % 5) for hour in range(24 * 20)]
+    past = hourly(day, start=ORIGIN - 480 * HOUR)
+    alone = forecast_inflow(past, {}, origin=ORIGIN, horizon_h=6)
+    forecast = forecast_inflow(past, {"public": issue([330.0] * 3)}, origin=ORIGIN, horizon_h=6)
+    first = pl.col("event_start") == ORIGIN
+    own, dressed = (dict(shown(rows.filter(first))) for rows in (alone, forecast))
+    assert dressed[None] == 330.0
+    assert len(dressed) == 1 + len(QUANTILES)
+    assert {q: dressed[q] / 330.0 for q in QUANTILES} == pytest.approx({q: own[q] / own[None] for q in QUANTILES})
+    basis = forecast.filter(first & pl.col("quantile").is_not_null())["basis"]
+    assert set(basis) == {"issued 2026-11-21T12:00:00Z; spread of the last days"}
+    later = pl.col("event_start") >= ORIGIN + 3 * HOUR
+    assert forecast.filter(later).equals(alone.filter(later))
+
+
 def test_inflow_without_vendor_or_past_is_refused_with_what_each_source_had() -> None:
     with pytest.raises(MissingInputError) as caught:
         forecast_inflow(

@@ -249,11 +249,6 @@ def test_members_of_an_ensemble_lend_their_course_in_time(tmp_path: Path) -> Non
     assert (rank == rank[:, :1]).all()  # a path keeps its rank through all hours, as the members do
 
 
-def test_the_public_centres_rivers_lead_when_asked_and_say_where_ours_stand_in(world: World) -> None:
-    found = case_of(world, RunSettings(source="cnrfc"))
-    assert found.provenance["r4_flow_cfs"].startswith("r4.flow_public.cfs, 96 h of it fallback: r4.flow.cfs")
-
-
 def test_nothing_measured_for_hours_leaves_the_bias_at_zero_and_says_why(tmp_path: Path) -> None:
     world = World(tmp_path, NOW)
     late = NOW + timedelta(hours=5)
