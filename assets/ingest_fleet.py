@@ -4,6 +4,8 @@ Put here: draining the line and moving what it holds into the lake. Keep out: th
 and telling devices (publish.py).
 """
 
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Final
 
 import dagster as dg
@@ -12,16 +14,37 @@ import polars as pl
 from assets.door import GROUP
 from assets.partitions import DAYS
 from resources.clock import Clock
+from resources.fleet_checks import beyond_their_limits, kept_otherwise
 from resources.fleet_link import FleetLink
+from resources.fleet_measured import SERIES
 from resources.lake import Lake
+from resources.registry import Registry
 
 _RUN_AS_ONE: Final = dg.BackfillPolicy.single_run()
 _PRODUCT: Final = "fleet:telemetry"
 
+ONCE: Final = "kept_once_and_whole"
+UNDERSTOOD: Final = "nothing_goes_nowhere"
+WITHIN: Final = "within_capacity_and_power"
+
+_ACKS: Final = dg.AssetKey([GROUP, "fleet_acks"])
+_TELEMETRY: Final = dg.AssetKey([GROUP, "fleet_telemetry"])
+_LETTERS_OF: Final = timedelta(hours=1)
+_SHOWN: Final = 5
+
 
 @dg.asset(
-    key=[GROUP, "fleet_acks"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
+    key=_ACKS, group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
     pool="fleet", owners=["team:dispatch"], kinds={"python", "mqtt", "parquet"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            ONCE, asset=_ACKS,
+            description="The day files written hold each acknowledgement once, and all that the database has.",
+        ),
+        dg.AssetCheckSpec(
+            UNDERSTOOD, asset=_ACKS, description="No message of the last hour became a dead letter.",
+        ),
+    ],
 )  # fmt: skip
 def fleet_acks(
     context: dg.AssetExecutionContext, clock: dg.ResourceParam[Clock], fleet: dg.ResourceParam[FleetLink]
@@ -32,7 +55,8 @@ def fleet_acks(
     first. Days that late acknowledgements belong to are written again, whichever partition runs.
     """
     counts = fleet.drain()
-    written = fleet.executions.write_changed(fleet.log, now=clock.now())
+    now = clock.now()
+    written = fleet.executions.write_changed(fleet.log, now=now)
     if fleet.broker is None:
         context.log.info("TAILRACE_MQTT_URL is not set: no device can be heard")
     return dg.MaterializeResult(
@@ -45,16 +69,42 @@ def fleet_acks(
             "dagster/row_count": sum(written.values()),
             "days": dg.MetadataValue.json({f"{day}": rows for day, rows in written.items()}),
             "folder": dg.MetadataValue.path(fleet.executions.folder),
-        }
+        },
+        check_results=[
+            _once(fleet, written),
+            _understood(fleet.log.dead_letters().filter(pl.col("received_at") > now - _LETTERS_OF)),
+        ],
     )
 
 
+def _once(fleet: FleetLink, written: Mapping[date, int]) -> dg.AssetCheckResult:
+    faults = kept_otherwise(fleet.executions, fleet.log, written)
+    return dg.AssetCheckResult(check_name=ONCE, passed=not faults, metadata={"days": len(written), "faults": faults})
+
+
+def _understood(letters: pl.DataFrame) -> dg.AssetCheckResult:
+    reasons = letters["reason"].unique(maintain_order=True).head(_SHOWN).to_list()
+    return dg.AssetCheckResult(
+        check_name=UNDERSTOOD, passed=letters.is_empty(), severity=dg.AssetCheckSeverity.WARN,
+        metadata={"dead_letters": letters.height, "reasons": reasons},
+    )  # fmt: skip
+
+
 @dg.asset(
-    key=[GROUP, "fleet_telemetry"], group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
-    pool="fleet", owners=["team:dispatch"], kinds={"python", "parquet"}, deps=[[GROUP, "fleet_acks"]],
+    key=_TELEMETRY, group_name=GROUP, partitions_def=DAYS, backfill_policy=_RUN_AS_ONE,
+    pool="fleet", owners=["team:dispatch"], kinds={"python", "parquet"}, deps=[_ACKS],
+    check_specs=[
+        dg.AssetCheckSpec(
+            WITHIN, asset=_TELEMETRY,
+            description="No device reports more power or energy than the registry gives it, but for its meter's error.",
+        )
+    ],
 )  # fmt: skip
 def fleet_telemetry(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], fleet: dg.ResourceParam[FleetLink]
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    registry: dg.ResourceParam[Registry],
+    fleet: dg.ResourceParam[FleetLink],
 ) -> dg.MaterializeResult:
     """Power at the meter [kW] and energy stored [kWh] of every device, as its heartbeats said.
 
@@ -63,7 +113,9 @@ def fleet_telemetry(
     """
     reports = fleet.log.reports()
     if reports.is_empty():
-        return dg.MaterializeResult(metadata={"heartbeats": 0, "dagster/row_count": 0})
+        unheard = dg.AssetCheckResult(check_name=WITHIN, passed=True, metadata={"heartbeats": 0})
+        return dg.MaterializeResult(metadata={"heartbeats": 0, "dagster/row_count": 0}, check_results=[unheard])
+    strange = beyond_their_limits(reports, registry.devices())
     done = lake.append(_beliefs(reports), run_id=context.run.run_id, product=_PRODUCT, what="heartbeats")
     # The lake has them; killed before this, they are handed in again and add nothing.
     fleet.log.drop_reports(reports["received_at"].sort()[-1])
@@ -72,8 +124,17 @@ def fleet_telemetry(
             "heartbeats": reports.height,
             "devices": reports["device_id"].n_unique(),
             "dagster/row_count": done.rows_added,
-        }
-    )
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=WITHIN, passed=strange.is_empty(), severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "heartbeats": reports.height, "beyond": strange.height,
+                    "examples": [str(row) for row in strange.head(_SHOWN).rows()],
+                },
+            )
+        ],
+    )  # fmt: skip
 
 
 def _beliefs(reports: pl.DataFrame) -> pl.DataFrame:
@@ -86,7 +147,7 @@ def _beliefs(reports: pl.DataFrame) -> pl.DataFrame:
     }
     both = [
         reports.select(
-            series_id=pl.lit("device:") + pl.col("device_id") + pl.lit(f":{name}"),
+            series_id=pl.format(SERIES.format("{}", name), "device_id"),
             value=pl.col(name),
             unit=pl.lit(unit),
             **common,

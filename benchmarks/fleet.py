@@ -10,7 +10,6 @@ Times are wall times; beside long runs stand processor seconds, which a shared m
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -26,6 +25,7 @@ import pyomo.environ as pyo
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.timing import timed
 from domain.fleet import check_coupling, check_schedule, generate_fleet, price_grid
 from domain.fleet.schedule import availability_matrix
 from solvers.fleet import plan_fleet
@@ -47,17 +47,6 @@ def prices(intervals: int, *, burn: float = 0.0) -> pl.DataFrame:
     return pl.DataFrame({"event_start": times, "price_usd_mwh": usd_mwh}).cast(
         {"event_start": pl.Datetime("us", "UTC")}
     )
-
-
-def timed(work: Callable[[], object], repeats: int = 9) -> float:
-    """Return the median time of some work, after one run to warm up [s]."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        began = perf_counter()
-        work()
-        taken.append(perf_counter() - began)
-    return statistics.median(taken)
 
 
 class Textbook:

@@ -97,7 +97,7 @@ def run_once(*, days: int, seed: int, devices: int) -> None:
         _enrol(devices)
         _decide(job, instants)
         _raise_alerts()
-        job.run("Building the warehouse", ["marts/*"], steps=1)
+        job.run("Building the warehouse", ["marts/*"], steps=2)
         progress.stop()
         finish(console, instants_reservoir=instants.reservoir, began=began)
 

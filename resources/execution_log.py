@@ -55,8 +55,12 @@ class ExecutionLog:
             os.close(descriptor)
         beside.replace(self.folder / f"{day}.parquet")
 
+    def files(self, start: date, end: date) -> list[Path]:
+        """Return the files of the UTC days from ``start`` to before ``end`` that are there."""
+        days = [start + timedelta(days=n) for n in range((end - start).days)]
+        return [path for day in days if (path := self.folder / f"{day}.parquet").is_file()]
+
     def read(self, start: date, end: date) -> pl.DataFrame:
         """Return the log of the UTC days from ``start`` to before ``end``."""
-        days = [start + timedelta(days=n) for n in range((end - start).days)]
-        files = [path for day in days if (path := self.folder / f"{day}.parquet").is_file()]
+        files = self.files(start, end)
         return pl.concat([pl.read_parquet(path) for path in files]) if files else pl.DataFrame()

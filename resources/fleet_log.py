@@ -128,6 +128,11 @@ class FleetLog:
         with self._engine.connect() as connection:
             return set(connection.execute(sa.select(DEVICES.c.device_id)).scalars())
 
+    def active_devices(self) -> pl.Series:
+        """Return the ids of the active devices, in order; the rest of a device's row takes twenty times as long."""
+        query = sa.select(DEVICES.c.device_id).where(DEVICES.c.status == "active").order_by(DEVICES.c.device_id)
+        return self._frame(query)["device_id"]
+
     def store(self, batch: Batch, *, received_at: datetime) -> int:
         """Keep a batch durably, whole or not at all; return how many acknowledgements were new.
 

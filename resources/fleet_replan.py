@@ -22,6 +22,7 @@ from domain.instants import CENTRAL, floor_hour, iso, local_day
 from resources.decisions import fingerprint_of, our_forecast
 from resources.fleet_decisions import FLEET_PRICE, FleetCase, on_the_day
 from resources.fleet_ladder import IDLE, RULE, SHIFTED, Fallback, fallen_back, half_hours
+from resources.fleet_measured import measured
 from resources.lake import Lake
 from resources.pinned import unpin_frame
 from resources.publisher import Publisher, Version
@@ -30,16 +31,10 @@ from resources.registry import Registry
 PLAN: Final = "fleet_replan"
 PLANS: Final = ("fleet", PLAN)
 
-STORED: Final = "device:{}:soc"
-"""Series of a device's measured state of charge [kWh]."""
-
 HALF_HOUR: Final = timedelta(minutes=30)
 
 LEAD: Final = timedelta(minutes=10)
 """From the instant of the decision to the first half hour it may change: forecasts, plan and the way to the devices."""
-
-HEARD: Final = timedelta(minutes=65)
-"""Older telemetry says nothing about now: two heartbeats and their way."""
 
 DEVIATION_SHARE: Final = 0.05
 """A state of charge off by more than this part of the capacity is planned anew; meters read to 1 to 2 %."""
@@ -149,10 +144,10 @@ def replan_case(lake: Lake, devices: pl.DataFrame, previous: Version | None, cut
         raise MissingInputError(f"the fleet's rest of {day} as of {iso(cutoffs.at)}", reasons)
     halves = pl.concat([hourly, hourly.with_columns(pl.col("event_start") + HALF_HOUR)]).sort("event_start")
     prices = halves.filter(pl.col("event_start") >= start)
-    measured = _measured(lake, cutoffs)
+    heard = measured(lake, cutoffs, before=cutoffs.at)
     plan = _Planned.of(lake, devices, previous, start)
     moved = _moved(plan.reference, prices)
-    stored = plan.anchored(devices, measured, start)
+    stored = plan.anchored(devices, heard, start)
     why = _why(devices, plan, stored, everybody=moved)
     again = stored.filter(pl.col("device_id").is_in(why["device_id"].implode())).sort("device_id")
     mine = pl.col("device_id").is_in(again["device_id"].implode())
@@ -171,7 +166,7 @@ def replan_case(lake: Lake, devices: pl.DataFrame, previous: Version | None, cut
         else max(0.0, float(hourly["price_usd_mwh"].sum()) / hourly.height / 1000),
         provenance={
             "price_usd_mwh": f"{FLEET_PRICE}, newest of our forecasts as of {iso(cutoffs.at)}",
-            "soc_kwh": f"measured of {measured.height} device(s), else as planned",
+            "soc_kwh": f"measured of {heard.height} device(s), else as planned",
             "plan": "none in force" if previous is None else f"{previous.schedule_id} v{previous.number}",
         },
     )
@@ -204,7 +199,7 @@ class _Planned:
             terminal_usd_per_kwh=previous.manifest["terminal_value_usd_per_kwh"],
         )
 
-    def anchored(self, devices: pl.DataFrame, measured: pl.DataFrame, start: datetime) -> pl.DataFrame:
+    def anchored(self, devices: pl.DataFrame, heard: pl.DataFrame, start: datetime) -> pl.DataFrame:
         """Return devices from what is stored at ``start``, and by how much it was off, ``off_kwh`` (null: unheard).
 
         What a device has more or less than planned when it was heard, it has more or less at ``start``.
@@ -219,7 +214,7 @@ class _Planned:
             "device_id", planned_kwh=pl.col("soc_kwh") - pl.col("gain_kwh")
         )
         then = (
-            measured.with_columns(half=pl.col("heard_at").dt.truncate("30m"))
+            heard.with_columns(half=pl.col("heard_at").dt.truncate("30m"))
             .join(rows, left_on=["device_id", "half"], right_on=["device_id", "event_start"])
             .with_columns(part=(pl.col("heard_at") - pl.col("half")) / HALF_HOUR)
             .select(
@@ -227,25 +222,15 @@ class _Planned:
                 off_kwh=pl.col("measured_kwh") - pl.col("soc_kwh") + (1 - pl.col("part")) * pl.col("gain_kwh"),
             )
         )
-        heard = measured.select("device_id", "measured_kwh")
         expected = pl.col("planned_kwh") + pl.col("off_kwh").fill_null(0.0)
         return (
             devices.join(at_start, on="device_id", how="left")
             .join(then, on="device_id", how="left")
-            .join(heard, on="device_id", how="left")
+            .join(heard.select("device_id", "measured_kwh"), on="device_id", how="left")
             .with_columns(
                 soc_start_kwh=pl.coalesce(expected, "measured_kwh", "soc_start_kwh").clip(0.0, pl.col("capacity_kwh"))
             )
         )
-
-
-def _measured(lake: Lake, cutoffs: Cutoffs) -> pl.DataFrame:
-    """Return ``device_id, heard_at, measured_kwh``: the newest state of charge of each device that was heard."""
-    before, after = STORED.split("{}")
-    rows = lake.as_of(f"{before}*{after}", start=cutoffs.at - HEARD, end=cutoffs.at, cutoffs=cutoffs)
-    newest = rows.filter(pl.col("value").is_not_null()).sort("event_start").unique("series_id", keep="last")
-    name = pl.col("series_id").str.strip_prefix(before).str.strip_suffix(after)
-    return newest.select(device_id=name, heard_at="event_start", measured_kwh="value").sort("device_id")
 
 
 def _moved(reference: pl.DataFrame, prices: pl.DataFrame) -> bool:

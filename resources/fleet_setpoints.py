@@ -63,8 +63,7 @@ def store_setpoints(
         .filter(pl.col("event_end") > start)
         .with_columns(event_start=pl.max_horizontal("event_start", pl.lit(start)))
     )
-    devices = registry.devices()["device_id"]
-    entries = entries.filter(pl.col("device_id").is_in(devices.implode()))
+    entries = entries.filter(pl.col("device_id").is_in(log.active_devices().implode()))
     if entries.is_empty():
         reason = f"none of {', '.join(PLANS)} is published for it, and nobody sent a schedule"
         raise MissingInputError(f"what devices are told as of {iso(as_of)}", {"setpoints": reason})
@@ -116,13 +115,13 @@ def messages_of(
     )
 
 
-def changed_devices(before: Version | None, version: Version) -> list[str]:
-    """Return the devices for which ``version`` says something that ``before`` did not, from its first half hour on."""
+def changed_devices(before: pl.DataFrame | None, now: pl.DataFrame) -> list[str]:
+    """Return the devices to which setpoints say something that those before did not, from their first half hour on."""
     what = ["device_id", "event_start", "mode", "rate_kw"]
-    now = version.schedule().select(what)
+    new = now.select(what)
     if before is not None:
-        now = now.join(before.schedule().select(what), on=what, how="anti")
-    return now["device_id"].unique().sort().to_list()
+        new = new.join(before.select(what), on=what, how="anti")
+    return new["device_id"].unique().sort().to_list()
 
 
 class Teller:
@@ -146,8 +145,9 @@ class Teller:
             before: The document that is current now.
             version: The one to come; the same as ``before`` notes nothing new.
         """
-        starts = version.schedule()["event_start"].unique().sort()
-        devices = set(changed_devices(before, version))
+        setpoints = version.schedule()
+        starts = setpoints["event_start"].unique().sort()
+        devices = set(changed_devices(None if before is None else before.schedule(), setpoints))
         if before is not None:
             devices.update(self.log.unpublished(before.schedule_id, before.number))
         validity = (starts[0], starts[-1] + _HALF_HOUR)

@@ -117,6 +117,7 @@ def fresh(
                 beliefs,
                 plans=home / "plans",
                 executions=home / "lake" / EXECUTIONS,
+                outcomes=home / "lake" / "fleet_outcomes" / "days.parquet",
                 series=SERIES,
                 built=built,
             )

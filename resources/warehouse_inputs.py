@@ -111,6 +111,7 @@ def stage(
     *,
     plans: Path,
     executions: Path,
+    outcomes: Path,
     series: Path,
     built: pl.DataFrame | None = None,
 ) -> None:
@@ -121,6 +122,7 @@ def stage(
         beliefs: The lake's live belief files.
         plans: The folder of published plans; it may be absent.
         executions: The folder of the execution log; it may be absent.
+        outcomes: The table of the fleet's settled days; it may be absent.
         series: ``config/series.toml``.
         built: ``FILES`` of the build whose marts are carried over; None where all is made anew.
 
@@ -129,6 +131,7 @@ def stage(
         ConfigError: The series' rules cannot be read.
     """
     from resources.fleet_log import TOLD  # noqa: PLC0415 - SQLAlchemy is not needed to open a warehouse
+    from resources.fleet_outcomes import OUTCOME_COLUMNS  # noqa: PLC0415 - as above
 
     beliefs = list(beliefs)
     _stage_beliefs(inputs / "beliefs", beliefs)
@@ -137,6 +140,8 @@ def stage(
     _stage_schedules(inputs / "fleet", _FLEET, [one for one in publications if one["plan"] == "fleet"])
     _stage_schedules(inputs / "setpoints", _SETPOINTS, [one for one in publications if one["plan"] == TOLD])
     _stage_executions(inputs / "executions", executions)
+    settled = pl.read_parquet(outcomes) if outcomes.is_file() else pl.DataFrame(schema=OUTCOME_COLUMNS)
+    settled.write_parquet(inputs / "fleet_outcomes.parquet")
     pl.DataFrame(publications, schema=_PUBLICATIONS, orient="row").write_parquet(inputs / "publications.parquet")
     pl.DataFrame(list(_rules(series)), schema=_SERIES, orient="row").write_parquet(inputs / "series.parquet")
     pl.DataFrame(list(_markets(series)), schema=_PRICES, orient="row").write_parquet(inputs / "prices.parquet")

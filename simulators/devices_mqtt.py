@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, DISCONNECT = 1, 2, 3, 4, 8, 9, 12, 14
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ = 1, 2, 3, 4, 8, 9, 12
 """Packet types, section 2.2.1."""
 
 KEEP_ALIVE_S: Final = 240
@@ -62,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._ready, self._heard, self._lost = ready, heard, lost
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
+        self._answers: list[bytes] | None = None
+        """Packets that leave together once all that has come is read; None: nothing is being read."""
         self._number = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,7 +84,14 @@ class Connection(asyncio.Protocol):
         self._lost()
 
     def data_received(self, data: bytes) -> None:
-        """Take whole packets out of what has come."""
+        """Take whole packets out of what has come; what is answered leaves in one go."""
+        self._answers = []
+        self._read(data)
+        answers, self._answers = self._answers, None
+        if answers:
+            self._write(b"".join(answers))
+
+    def _read(self, data: bytes) -> None:
         self._buffer += data
         while len(self._buffer) >= 2:  # noqa: PLR2004 - the shortest packet
             length, digits = 0, 1
@@ -121,7 +130,9 @@ class Connection(asyncio.Protocol):
         return self._number
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if self._answers is not None:
+            self._answers.append(data)
+        elif self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def publish(self, topic: str, body: bytes) -> None:

@@ -113,6 +113,8 @@ def _rule(name: str, day: date, rules: Sequence[ServiceRule]) -> ServiceRule:
 
 
 def _numbers(frame: pl.DataFrame, name: str, *, most: float = np.inf) -> np.ndarray:
+    if not (frame.schema[name].is_numeric() or frame.schema[name] == pl.Null):
+        raise FrameError(f"prices have {name} of type {frame.schema[name]}; write it as numbers")
     values = frame[name].cast(pl.Float64)
     bad = frame.filter(~(values.is_finite() & (values >= 0) & (values <= most)).fill_null(value=False))
     if bad.height:

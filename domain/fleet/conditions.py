@@ -149,7 +149,8 @@ def _require(frame: pl.DataFrame, names: list[str], what: str) -> None:
     if missing:
         raise FrameError(f"{what} lack column(s) {', '.join(missing)}; they have {', '.join(frame.columns)}")
     for name in names[1:]:
-        if not (frame.schema[name].is_numeric() or frame.schema[name] == pl.Null):
+        # A CSV without rows says nothing about types.
+        if not (frame.is_empty() or frame.schema[name].is_numeric() or frame.schema[name] == pl.Null):
             raise FrameError(f"{what} have {name} of type {frame.schema[name]}; write it as numbers")
 
 
@@ -166,6 +167,8 @@ def with_instants(frame: pl.DataFrame, what: str) -> pl.DataFrame:
         TimeError: A text is no time, or has no offset.
     """
     times = frame["event_start"]
+    if times.is_empty():
+        return frame.with_columns(pl.Series("event_start", [], dtype=TIME))
     if times.null_count():
         raise FrameError(f"{what} have {times.null_count()} row(s) without event_start")
     if times.dtype == pl.String:

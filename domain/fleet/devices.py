@@ -5,7 +5,8 @@ Put here: the device record, its columns, row-by-row errors. Keep out: rules tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,8 +98,11 @@ def check_devices(devices: pl.DataFrame, *, intervals: int | None = None) -> tup
     Raises:
         FrameError: A column is missing or of a type that holds no such values.
     """
-    typed = _typed(devices)
-    rules = _rules(intervals)
+    text = {
+        name: devices[name].str.strip_chars() for name in (*NUMBERS, *LISTS) if devices.schema.get(name) == pl.String
+    }
+    typed = _typed(devices, text)
+    rules = _rules(intervals, text)
     reasons = typed.select(
         row=pl.int_range(1, pl.len() + 1),
         device_id=pl.col("device_id").fill_null(""),
@@ -114,16 +118,19 @@ def check_devices(devices: pl.DataFrame, *, intervals: int | None = None) -> tup
     return typed.filter(reasons["reason"] == ""), errors
 
 
-def _typed(devices: pl.DataFrame) -> pl.DataFrame:
+def _typed(devices: pl.DataFrame, text: Mapping[str, pl.Series]) -> pl.DataFrame:
+    """Return the columns in their types; what stands as text in a file becomes a number or a list, or null."""
     missing = [name for name in ("device_id", *NUMBERS) if name not in devices.columns]
     if missing:
         raise FrameError(f"devices lack column(s) {', '.join(missing)}; they have {', '.join(devices.columns)}")
-    for name in NUMBERS:
-        if not (devices.schema[name].is_numeric() or devices.schema[name] == pl.Null):
-            raise FrameError(f"devices have {name} of type {devices.schema[name]}; write it as numbers")
-    for name in LISTS:
-        if devices.schema.get(name) == pl.String:  # a CSV has no lists: [1, 0.5, 0] in text
-            devices = _with_lists(devices, name)
+    for name, dtype in devices.schema.items():
+        if name in NUMBERS and not (name in text or dtype.is_numeric() or dtype == pl.Null):
+            raise FrameError(f"devices have {name} of type {dtype}; write it as numbers")
+        if name in LISTS and not (name in text or dtype.is_nested() or dtype == pl.Null):
+            raise FrameError(f"devices have {name} of type {dtype}; write lists such as [1, 0.5, 0]")
+    devices = devices.with_columns(
+        said.cast(pl.Float64, strict=False) if name in NUMBERS else _lists(said) for name, said in text.items()
+    )
     columns = [
         pl.col(name).cast(dtype) if name in devices.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in DEVICE_COLUMNS.items()
@@ -131,39 +138,60 @@ def _typed(devices: pl.DataFrame) -> pl.DataFrame:
     try:
         return devices.with_columns(columns)
     except pl.exceptions.PolarsError as error:
-        raise FrameError(f"devices have a column of the wrong type: {error}") from None
+        raise FrameError(f"devices have a column of the wrong type: {str(error).splitlines()[0]}") from None
 
 
-def _with_lists(devices: pl.DataFrame, name: str) -> pl.DataFrame:
-    text = pl.col(name).str.strip_chars()
-    lists = pl.when(text != "").then(text).str.json_decode(pl.List(pl.Float64))
+def _lists(text: pl.Series) -> pl.Series:
+    """Return what a CSV holds for lists, [1, 0.5, 0] in text; null where it is none."""
+    said = text.replace("", None)
     try:
-        return devices.with_columns(lists.alias(name))
-    except pl.exceptions.PolarsError as error:
-        raise FrameError(f"devices have a {name} that is no list such as [1, 0.5, 0]: {error}") from None
+        return said.str.json_decode(pl.List(pl.Float64))
+    except pl.exceptions.PolarsError:
+        return pl.Series(text.name, [_list(one) for one in said], dtype=pl.List(pl.Float64))
+
+
+def _list(text: str | None) -> list[float] | None:
+    try:
+        found = json.loads(text or "null")
+        return [float(value) for value in found] if isinstance(found, list) else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _value(name: str) -> pl.Expr:
     return pl.lit(f"{name} is ") + pl.col(name).cast(pl.String).fill_null("null")
 
 
-def _rules(intervals: int | None) -> list[tuple[pl.Expr, pl.Expr]]:
+def _rules(intervals: int | None, text: Mapping[str, pl.Series]) -> list[tuple[pl.Expr, pl.Expr]]:
     """Return what breaks a rule, beside the reason in words."""
     numbers = [
         (
             ~pl.col(name).is_finite().fill_null(value=False),
-            _value(name) + pl.lit("; write a finite number"),
+            (_said(name, text[name]) if name in text else _value(name)) + pl.lit("; write a finite number"),
         )
         for name in NUMBERS
+    ]
+    lists = [
+        (
+            (pl.col(name).is_null() & ~pl.lit(text[name]).is_in(["", "null"])).fill_null(value=False),
+            _said(name, text[name]) + pl.lit("; write a list such as [1, 0.5, 0]"),
+        )
+        for name in LISTS
+        if name in text
     ]
     return [
         *_identity_rules(),
         *numbers,
+        *lists,
         *_limit_rules(),
         *_band_rules(),
         *_availability_rules(intervals),
         *_depth_rules(),
     ]
+
+
+def _said(name: str, text: pl.Series) -> pl.Expr:
+    return pl.lit(f"{name} is ") + pl.lit(text.str.slice(0, 40).fill_null("null"))
 
 
 def _identity_rules() -> list[tuple[pl.Expr, pl.Expr]]:

@@ -7,6 +7,7 @@ Keep out: how schedules arrive, and telling devices.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -92,10 +93,16 @@ def merge_entries(entries: pl.DataFrame, starts: pl.Series) -> pl.DataFrame:
         half hour; idle, with a null ``schedule_id``, where nobody says anything.
     """
     order = ["priority", "issued_at", "schedule_id"]
-    halves = entries.with_columns(
+    whole = pl.col("event_end") - pl.col("event_start") == timedelta(minutes=GRID_MINUTES)
+    longer = entries.filter(~whole).with_columns(
         event_start=pl.datetime_ranges("event_start", "event_end", f"{GRID_MINUTES}m", closed="left")
-    ).explode("event_start", empty_as_null=False)
-    winners = halves.sort(order, descending=True).unique(["device_id", "event_start"], keep="first")
+    )
+    halves = pl.concat([entries.filter(whole), longer.explode("event_start", empty_as_null=False)])
+    # Entries of one schedule do not overlap: where there is no other, there is nothing to choose.
+    alone = entries["schedule_id"].n_unique() == 1
+    winners = (
+        halves if alone else halves.sort(order, descending=True).unique(["device_id", "event_start"], keep="first")
+    )
     grid = (
         entries.select("device_id").unique().sort("device_id").join(pl.DataFrame({"event_start": starts}), how="cross")
     )
@@ -103,9 +110,14 @@ def merge_entries(entries: pl.DataFrame, starts: pl.Series) -> pl.DataFrame:
     merged = grid.join(wanted, on=["device_id", "event_start"], how="left", maintain_order="left").with_columns(
         pl.col("mode").fill_null(IDLE), pl.col("rate_kw").fill_null(0.0)
     )
-    sign = pl.when(pl.col("mode") == DISCHARGE).then(1.0).when(pl.col("mode") == CHARGE).then(-1.0).otherwise(0.0)
     columns = ("device_id", "event_start", "mode", "rate_kw", "power_kw", "schedule_id")
-    return merged.with_columns(power_kw=sign * pl.col("rate_kw")).select(columns)
+    return merged.with_columns(power_kw=signed_kw()).select(columns)
+
+
+def signed_kw() -> pl.Expr:
+    """Return the power of ``mode`` and ``rate_kw``, positive to the grid [kW]."""
+    sign = pl.when(pl.col("mode") == DISCHARGE).then(1.0).when(pl.col("mode") == CHARGE).then(-1.0).otherwise(0.0)
+    return sign * pl.col("rate_kw")
 
 
 def half_hours_of(entries: pl.DataFrame) -> pl.Series:
@@ -116,12 +128,13 @@ def half_hours_of(entries: pl.DataFrame) -> pl.Series:
     ).alias("event_start")
 
 
-def check_energy(merged: pl.DataFrame, devices: pl.DataFrame) -> list[dict[str, str]]:
+def check_energy(merged: pl.DataFrame, devices: pl.DataFrame, *, slack_share: float = 0.0) -> list[dict[str, str]]:
     """Return the devices that cannot follow a merged schedule because their store runs full or empty.
 
     Args:
         merged: Of ``merge_entries``: the same half hours for every device, in order.
         devices: ``DEVICE_COLUMNS``; ``soc_start_kwh`` is the state of charge when the first half hour begins.
+        slack_share: By how much of its capacity a store may pass its band [1]: what its meter may be wrong by.
 
     Returns:
         ``{device_id, reason}``, the reason naming the first half hour that cannot be followed.
@@ -136,8 +149,9 @@ def check_energy(merged: pl.DataFrame, devices: pl.DataFrame) -> list[dict[str, 
     gain = np.where(power < 0, -power * into, -power / out_of) * GRID_MINUTES / 60
     soc = number["soc_start_kwh"] + np.cumsum(gain, axis=1)
     before = np.hstack([number["soc_start_kwh"], soc[:, :-1]])
-    over = soc > np.maximum(number["soc_max_kwh"], before) + _SOC_KWH
-    under = soc < np.minimum(number["soc_min_kwh"], before) - _SOC_KWH
+    slack = _SOC_KWH + slack_share * number["capacity_kwh"]
+    over = (soc > number["soc_max_kwh"] + slack) & (soc > before + _SOC_KWH)
+    under = (soc < number["soc_min_kwh"] - slack) & (soc < before - _SOC_KWH)
     times = rows["event_start"].head(power.shape[1])
     errors = []
     for i in np.flatnonzero((over | under).any(axis=1)):

@@ -6,6 +6,7 @@ Nothing here ever stands in for a missing real device. Put here: the kinds and h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,12 +110,14 @@ def generate_fleet(
         ``DEVICE_COLUMNS`` without wear by depth, and ``kind, site, timezone, firmware, status``.
 
     Raises:
-        InputError: ``count`` or ``intervals`` is below 1.
+        InputError: ``count`` or ``intervals`` is below 1, ``hours`` not above 0, or ``seed`` below 0.
     """
     if count < 1 or intervals < 1:
         raise InputError(
             f"a fleet of {count} device(s) over {intervals} interval(s) cannot be made; both must be 1 or more"
         )
+    if not 0.0 < hours < math.inf or seed < 0:
+        raise InputError(f"intervals of {hours} h from seed {seed}: the hours must be above 0, the seed 0 or more")
     draw = np.random.Generator(np.random.PCG64(seed))
     kinds = np.array(list(KINDS))
     kind = kinds[draw.choice(len(kinds), count, p=[KINDS[name].share for name in kinds])]

@@ -39,6 +39,26 @@ def cost_usd(devices: pl.DataFrame, powers: pl.DataFrame, prices: pl.DataFrame, 
     return float(rows.select(energy + wear).item()) * grid.hours + by_depth - stored_usd_per_kwh * float(gained)
 
 
+def bought(powers: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+    """Return what the energy that devices drew cost, gross: nothing is set off against it.
+
+    Args:
+        powers: ``device_id, event_start, power_kw`` (mean at the meter, positive to the grid).
+        prices: ``event_start, price_usd_mwh``; where they are below zero, drawing earns.
+
+    Returns:
+        ``device_id, bought_kwh, bill_usd`` of every device that drew anything, by device.
+    """
+    hours = price_grid(prices).hours
+    drawn = powers.filter(pl.col("power_kw") < 0).join(prices, on="event_start")
+    energy = -pl.col("power_kw") * hours
+    return (
+        drawn.group_by("device_id")
+        .agg(bought_kwh=energy.sum(), bill_usd=(energy * pl.col("price_usd_mwh")).sum() / 1000)
+        .sort("device_id")
+    )
+
+
 def uncontrolled(devices: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
     """Return what devices would do by themselves: charge at full power, as soon as they can, to what they need.
 

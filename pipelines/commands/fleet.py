@@ -25,10 +25,15 @@ _SERVICE_PRICES_HELP = (
     "event_start, price_usd_mwh; regup_usd_mw, regdn_usd_mw, rrs_usd_mw, ecrs_usd_mw, nspin_usd_mw (per MW and hour) of"
     " the services to offer; optional regup_deployed ... (0 to 1): the part of an award expected to be called"
 )
+_LEVELS_HELP = (
+    "Write what each device and interval would charge up to and discharge down to [kWh], from whatever state of charge"
+    " is measured then; Parquet or .csv. Without shared limits only"
+)
 _PREVIOUS_HELP = "A schedule to stay close to: device_id, event_start, power_kw"
 
 
 def solve_fleet(
+    *,
     devices: Annotated[
         Path, typer.Option("--devices", help="Batteries, Parquet or CSV; limits in kW and kWh at the meter")
     ],
@@ -37,7 +42,7 @@ def solve_fleet(
     report: Annotated[str, typer.Option("--report", help="Report in JSON; - for standard output")],
     feeders: Annotated[Path | None, typer.Option("--feeders", help=_FEEDER_HELP)] = None,
     reserve: Annotated[Path | None, typer.Option("--reserve", help="event_start, up_reserve_kw, duration_h")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Never charge and discharge within one interval")] = False,  # noqa: FBT002 - an option
+    strict: Annotated[bool, typer.Option("--strict", help="Never charge and discharge within one interval")] = False,
     terminal_value: Annotated[
         float | None, typer.Option("--terminal-value", help="USD per kWh stored when the last interval ends")
     ] = None,
@@ -45,10 +50,14 @@ def solve_fleet(
     gap: Annotated[
         float, typer.Option("--gap", help="Under shared limits: stop when proven within this share of the best cost")
     ] = 1e-4,
+    levels: Annotated[str | None, typer.Option("--levels", help=_LEVELS_HELP)] = None,
 ) -> None:
     """Plan every battery at the least cost in USD; shared limits that cannot be met are relaxed and named."""
-    from resources.table_files import read_table, write_record, write_table
-    from solvers.fleet import plan_fleet
+    from resources.table_files import read_table, written_together
+    from solvers.fleet import feedback_levels, plan_fleet
+
+    if levels is not None and (feeders or reserve or strict or previous):
+        raise InputError("--levels follow from prices alone; leave out --feeders, --reserve, --strict and --previous")
 
     def optional(path: Path | None, name: str) -> pl.DataFrame | None:
         return None if path is None else read_table(path, what=name)
@@ -57,6 +66,8 @@ def solve_fleet(
     fleet, market = read_table(devices, what="--devices"), read_table(prices, what="--prices")
     limits, held = optional(feeders, "--feeders"), optional(reserve, "--reserve")
     before = optional(previous, "--previous")
+    if fleet.is_empty():
+        raise InputError(f"--devices {devices} has no row; a plan needs at least one device")
     read = perf_counter()
     plan = plan_fleet(
         fleet,
@@ -70,10 +81,13 @@ def solve_fleet(
     )
     solved = perf_counter()
     refused = plan.report["status"] == "infeasible"
-    if not refused:
-        write_table(plan.schedule, out)
-    seconds = {"read": read - began, "solve": solved - read, "write": perf_counter() - solved}
-    write_record({**plan.report, "seconds": seconds, "version": version("tailrace")}, report)
+    with written_together() as outputs:
+        if not refused:
+            outputs.table(plan.schedule, out)
+            if levels is not None:
+                outputs.table(feedback_levels(fleet, market, terminal_value_usd_per_kwh=terminal_value), levels)
+        seconds = {"read": read - began, "solve": solved - read, "write": perf_counter() - solved}
+        outputs.record({**plan.report, "seconds": seconds, "version": version("tailrace")}, report)
     if refused:
         reasons = plan.report["infeasible"][:3]
         first = "; ".join(f"{row['device_id']}: {row['reason']}" for row in reasons)
@@ -95,7 +109,7 @@ def solve_ancillary(
     """Plan energy and ancillary-service offers of a pooled site together, each award backed by stored energy."""
     from pipelines.wiring import ROOT
     from resources.ancillary_file import load_service_rules
-    from resources.table_files import read_table, write_record, write_table
+    from resources.table_files import read_table, written_together
     from solvers.fleet.ancillary import plan_ancillary
 
     began = perf_counter()
@@ -104,9 +118,10 @@ def solve_ancillary(
     read = perf_counter()
     plan = plan_ancillary(site, market, dated, terminal_value_usd_per_kwh=terminal_value)
     solved = perf_counter()
-    write_table(plan.schedule, out)
-    seconds = {"read": read - began, "solve": solved - read, "write": perf_counter() - solved}
-    write_record({**plan.report, "seconds": seconds, "version": version("tailrace")}, report)
+    with written_together() as outputs:
+        outputs.table(plan.schedule, out)
+        seconds = {"read": read - began, "solve": solved - read, "write": perf_counter() - solved}
+        outputs.record({**plan.report, "seconds": seconds, "version": version("tailrace")}, report)
 
 
 @fleet_app.command("generate")
@@ -129,11 +144,11 @@ def import_devices(
     devices: Annotated[Path, typer.Argument(help="Batteries, Parquet or CSV: the columns of `tailrace solve fleet`")],
 ) -> None:
     """Put batteries into the registry; rows that break a rule are listed and left out (exit code 2)."""
-    from domain.fleet import check_devices
+    from domain.fleet.registration import check_registration
     from pipelines.wiring import clock, open_registry
     from resources.table_files import read_table
 
-    good, errors = check_devices(read_table(devices, what="devices"))
+    good, errors = check_registration(read_table(devices, what="devices"))
     registry = open_registry()
     try:
         stored = registry.put_devices(good, changed_at=clock().now())

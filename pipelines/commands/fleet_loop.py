@@ -62,18 +62,23 @@ def schedule(
 
     import polars as pl
 
-    from domain.fleet.external import check_energy, check_entries, half_hours_of, merge_entries
-    from pipelines.wiring import open_fleet, open_registry
+    from domain.fleet.external import check_entries
+    from pipelines.wiring import clock, open_fleet, open_lake, open_registry
+    from resources.fleet_checks import entries_that_cannot_be_followed
     from resources.table_files import read_table
 
     with closing(open_registry()) as registry, closing(open_fleet()) as fleet:
         devices = registry.devices()
         good, errors = check_entries(read_table(entries, what="entries"), devices)
         if good.height:
-            empty = check_energy(merge_entries(good, half_hours_of(good)), devices)
-            refused = [row["device_id"] for row in empty]
+            beyond, judged = entries_that_cannot_be_followed(
+                open_lake(), fleet.publisher, devices, good, now=clock().now()
+            )
+            refused = [row["device_id"] for row in beyond]
             good = good.filter(~pl.col("device_id").is_in(refused))
-            errors += [{"schedule_id": "", **row} for row in empty]
+            errors += [{"schedule_id": "", **row} for row in beyond]
+            heard = judged["is_measured"].sum()
+            typer.echo(f"state of charge: {heard} device(s) measured, {judged.height - heard} by the registry")
         stored = fleet.log.put_entries(good)
         typer.echo(f"{stored} entries of {good['device_id'].n_unique()} device(s) accepted")
         if now and stored:

@@ -16,13 +16,14 @@ services and sub-types of RRS, which no rule here describes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from domain.errors import InfeasibleError
+from domain.errors import InfeasibleError, InputError
 from domain.fleet.ancillary import SERVICES, Offering, ServiceRule, offerings, pool_devices
 from solvers.fleet.frames import schedule_frame
 from solvers.fleet.instance import lay_out, out_of_reach
@@ -56,15 +57,18 @@ def plan_ancillary(
 
     Raises:
         FrameError: A frame breaks its contract, or a rule is missing.
+        InputError: The terminal value is no finite number.
         InfeasibleError: The pool cannot reach its required end.
     """
+    end_value = terminal_value_usd_per_kwh or 0.0
+    if not math.isfinite(end_value):
+        raise InputError(f"a terminal value of {end_value} USD/kWh cannot be planned with")
     grid, offers = offerings(prices, rules)
     pool, errors = pool_devices(devices)
     stuck = out_of_reach(pool, grid)
     if stuck:
         raise InfeasibleError(f"the pool cannot be planned: {stuck[0]['reason']}")
     fleet = lay_out(pool, grid, by_feeder=False)
-    end_value = terminal_value_usd_per_kwh or 0.0
     price = grid.usd_mwh[None, :] / 1000.0
     programme = Whole(fleet, fleet.slot, price, end_value=end_value, held=np.zeros_like(price))
     columns = _offer(programme, offers, price)

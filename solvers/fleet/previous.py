@@ -38,6 +38,9 @@ def pull_to(previous: pl.DataFrame, fleet: Fleet, grid: PriceGrid) -> Pull:
     missing = [name for name in ("device_id", "event_start", "power_kw") if name not in previous.columns]
     if missing:
         raise FrameError(f"the previous schedule lacks column(s) {', '.join(missing)}")
+    for name in ("power_kw", "charge_kw", "discharge_kw"):
+        if not previous.schema.get(name, pl.Float64()).is_numeric():
+            raise FrameError(f"the previous schedule has {name} of type {previous.schema[name]}; write it as numbers")
     power = pl.col("power_kw").cast(pl.Float64)
     each = {"charge_kw": (-power).clip(0.0), "discharge_kw": power.clip(0.0)}
     rows = with_instants(previous, "previous rows").select(

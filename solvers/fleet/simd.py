@@ -9,6 +9,8 @@ Put here: the type, its arithmetic, loads and stores. Keep out: anything about b
 numba does not see this file when it decides whether a cached kernel is fresh: touch the kernels after a change here.
 """
 
+# ruff: noqa: ANN401, ARG001 - numba's own objects and typing contexts: it asks by position and names no type
+
 from __future__ import annotations
 
 import operator
@@ -55,21 +57,21 @@ class _MaskModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, _BITS)
 
 
-def _emitted(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a kernel calls it with other arguments than numba
+def _emitted(function: Callable[..., Any]) -> Any:
     """Let kernels call what ``function`` emits."""
     return intrinsic(function)
 
 
-def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401 - numba's own objects
+def _address(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     array = context.make_array(signature.args[0])(context, builder, arguments[0])
     return builder.bitcast(builder.gep(array.data, [arguments[1]]), _VECTOR.as_pointer())
 
 
 @_emitted  # pragma: no cover - runs while numba compiles, not from its cache
-def load(_typing: object, array: types.Array, index: types.Integer) -> tuple[Any, _Emit]:  # noqa: ARG001 - typed by numba
+def load(_typing: object, array: types.Array, index: types.Integer) -> tuple[Any, _Emit]:
     """Return ``array[index : index + 8]`` of a contiguous array; the caller keeps it inside."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = builder.load(_address(context, builder, signature, arguments))
         value.align = _ALIGN
         return value
@@ -78,10 +80,10 @@ def load(_typing: object, array: types.Array, index: types.Integer) -> tuple[Any
 
 
 @_emitted  # pragma: no cover - runs while numba compiles, not from its cache
-def store(_typing: object, array: types.Array, index: types.Integer, value: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG001
+def store(_typing: object, array: types.Array, index: types.Integer, value: _Vector) -> tuple[Any, _Emit]:
     """Write a vector to ``array[index : index + 8]`` of a contiguous array; the caller keeps it inside."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         written = builder.store(arguments[2], _address(context, builder, signature, arguments))
         written.align = _ALIGN
         return context.get_dummy_value()
@@ -90,10 +92,10 @@ def store(_typing: object, array: types.Array, index: types.Integer, value: _Vec
 
 
 @_emitted  # pragma: no cover - runs while numba compiles, not from its cache
-def splat(_typing: object, number: types.Float) -> tuple[Any, _Emit]:  # noqa: ARG001
+def splat(_typing: object, number: types.Float) -> tuple[Any, _Emit]:
     """Return a vector that holds ``number`` eight times."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         nothing = ir.Constant(_VECTOR, ir.Undefined)
         first = builder.insert_element(nothing, arguments[0], ir.IntType(32)(0))
         return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH))
@@ -102,20 +104,20 @@ def splat(_typing: object, number: types.Float) -> tuple[Any, _Emit]:  # noqa: A
 
 
 @_emitted  # pragma: no cover - runs while numba compiles, not from its cache
-def where(_typing: object, mask: _Mask, chosen: _Vector, other: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG001
+def where(_typing: object, mask: _Mask, chosen: _Vector, other: _Vector) -> tuple[Any, _Emit]:
     """Return ``chosen`` where ``mask`` is set and ``other`` elsewhere."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.select(*arguments)
 
     return vector_type(mask_type, vector_type, vector_type), emit
 
 
 @_emitted  # pragma: no cover - runs while numba compiles, not from its cache
-def any_set(_typing: object, mask: _Mask) -> tuple[Any, _Emit]:  # noqa: ARG001
+def any_set(_typing: object, mask: _Mask) -> tuple[Any, _Emit]:
     """Return whether a mask is set anywhere."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         byte = ir.IntType(WIDTH)
         return builder.icmp_unsigned("!=", builder.bitcast(arguments[0], byte), byte(0))
 
@@ -123,10 +125,10 @@ def any_set(_typing: object, mask: _Mask) -> tuple[Any, _Emit]:  # noqa: ARG001
 
 
 @_emitted  # pragma: no cover - runs while numba compiles, not from its cache
-def total(_typing: object, vector: _Vector) -> tuple[Any, _Emit]:  # noqa: ARG001
+def total(_typing: object, vector: _Vector) -> tuple[Any, _Emit]:
     """Return the sum of the eight numbers, added in order."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         numbers = [builder.extract_element(arguments[0], ir.IntType(32)(lane)) for lane in range(WIDTH)]
         result = numbers[0]
         for number in numbers[1:]:
@@ -140,8 +142,8 @@ def _binary(result: types.Type, operand: types.Type, emit_of: Callable[[Any, Any
     """Return a numba function of two vectors (or masks) that emits one instruction or two."""
 
     @_emitted  # pragma: no cover - likewise
-    def function(_typing: object, left: types.Type, right: types.Type) -> tuple[Any, _Emit]:  # noqa: ARG001
-        def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
+    def function(_typing: object, left: types.Type, right: types.Type) -> tuple[Any, _Emit]:
+        def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             return emit_of(builder, *arguments)
 
         return result(operand, operand), emit

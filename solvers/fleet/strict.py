@@ -94,7 +94,7 @@ def _simplify(place, value, count):
     for k in range(1, count):
         if place[k] - place[kept - 1] <= SAME * (1.0 + abs(place[k])) and k < count - 1:
             continue
-        if kept >= 2:  # noqa: PLR2004 - a neighbour on each side
+        if kept > 1:  # a neighbour on each side
             width = place[k] - place[kept - 2]
             straight = value[kept - 2] + (value[k] - value[kept - 2]) * (place[kept - 1] - place[kept - 2]) / width
             if abs(straight - value[kept - 1]) <= SAME * (1.0 + abs(straight)):

@@ -17,12 +17,13 @@ import pytest
 
 from domain.errors import ConfigError, MissingInputError, ServiceError
 from domain.fleet import generate_fleet, messages
+from resources.broker import Broker
 from resources.clock import ManualClock
 from resources.database import Database
 from resources.fleet_line import MEMORY
 from resources.fleet_link import FleetLink
 from resources.fleet_setpoints import Told, publish_setpoints
-from resources.mqtt import Broker, Line, send_all
+from resources.mqtt import Line, send_all
 from resources.publications import make_current
 from resources.publisher import Publisher
 from resources.registry import Registry

@@ -21,6 +21,7 @@ from domain.instants import CENTRAL, local_day, parse_instant
 from resources import fleet_ladder
 from resources.clock import ManualClock
 from resources.fleet_decisions import FLEET_PRICE, fleet_case, fleet_earnings_usd
+from resources.fleet_measured import SERIES
 from resources.fleet_replan import decide_again_on_the_ladder, first_half_hour
 from resources.lake import Lake
 from resources.pinned import unpin_frame
@@ -68,7 +69,7 @@ class Home:
         self.until(at)
         self.lake.append(
             pl.DataFrame({"device": list(soc_kwh), "value": list(soc_kwh.values())}).select(
-                "value", series_id=pl.format("device:{}:soc", "device"), event_start=pl.lit(at),
+                "value", series_id=pl.format(SERIES.format("{}", "soc_kwh"), "device"), event_start=pl.lit(at),
                 event_end=pl.lit(at), belief_time=pl.lit(at), unit=pl.lit("kWh"), source=pl.lit("devices"),
             ),
             run_id="telemetry", product="telemetry",

@@ -25,6 +25,7 @@ from tests.resources.warehouse_home import (
     ask,
     executions,
     fleet_plan,
+    outcomes,
     said,
     small_lake,
 )
@@ -36,6 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     fleet_plan(home, half_hours=48)
     executions(home)
+    outcomes(home)
     build(home, small_lake(home).recorded_files(), stamp=DAY + timedelta(days=2))
     return home
 
@@ -110,6 +112,12 @@ def test_what_devices_did_stands_beside_what_they_were_told(home: Path) -> None:
     # Told 4 - 2 kW, done 3 + 0 kW, for half an hour; off by 1 and by 2 kW.
     assert (row["told_mwh"], row["executed_mwh"]) == pytest.approx((0.001, 0.0015))
     assert (row["mean_absolute_deviation_kw"], row["median_delay_minutes"]) == (1.5, 31.0)
+
+
+def test_an_executed_day_says_what_it_saved_or_what_is_missing(home: Path) -> None:
+    settled, missing = ask(home, "from marts.fleet_savings_daily order by operating_day")
+    assert (settled["saved_usd"], settled["share_of_charging_bill"], settled["reason"]) == (0.4, 0.8, None)
+    assert (missing["saved_usd"], missing["reason"]) == (None, "2 of 48 half hours have a price")
 
 
 def test_a_published_schedule_carries_its_inputs(home: Path) -> None:

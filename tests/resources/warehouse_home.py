@@ -12,6 +12,7 @@ import polars as pl
 from domain.beliefs import TIME
 from domain.instants import CENTRAL, local_day
 from resources.fleet_log import TOLD
+from resources.fleet_outcomes import OUTCOME_COLUMNS, FleetOutcomes
 from resources.lake import Lake
 from resources.publisher import Publisher
 from resources.warehouse import newest
@@ -113,6 +114,20 @@ def executions(home: Path) -> None:
     folder.mkdir(parents=True)
     times = ("interval_start", "execution_time", "received_at")
     pl.DataFrame(log).with_columns(pl.col(times).cast(TIME)).write_parquet(folder / f"{DAY:%Y-%m-%d}.parquet")
+
+
+def outcomes(home: Path) -> None:
+    """A settled day of the fleet, and one that lacks its prices."""
+    shared = {"schedule_id": "fleet-20261120T1530Z", "version": 1, "half_hours": 48, "devices_planned": 3}
+    days = [
+        {**shared, "operating_day": DAY.date(), "devices": 2, "saved_usd": 0.4, "share_of_perfect": 0.75,
+         "share_of_charging_bill": 0.8, "settled_half_hours": 48, "settled_at": DAY + 30 * HOUR},
+        {**shared, "operating_day": (DAY + 24 * HOUR).date(), "reason": "2 of 48 half hours have a price",
+         "settled_half_hours": 2, "settled_at": DAY + 54 * HOUR},
+    ]  # fmt: skip
+    path = FleetOutcomes(home / "lake").path
+    path.parent.mkdir(parents=True)
+    pl.DataFrame(days, schema=OUTCOME_COLUMNS, orient="row").write_parquet(path)
 
 
 def ask(home: Path, query: str) -> list[dict]:

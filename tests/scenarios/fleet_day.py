@@ -298,15 +298,23 @@ def simulated_prices() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def money(fleet: pl.DataFrame, log: pl.DataFrame, actual: pl.DataFrame) -> dict[str, float]:
-    """Return costs of the day [USD], energy and wear, less what the energy stored at its end is worth."""
+    """Return what the day saved, by the definitions of solvers/fleet/savings.py; stored energy counts."""
     executed = log.select("device_id", event_start="interval_start", power_kw="actual_rate_kw", soc_kwh="soc_kwh")
     found = savings(fleet, executed, actual)
+    bill = found.charging
+    of_bill, of_perfect, per_kw = bill.share_of_bill, found.share_of_perfect, found.saved_usd_per_kw
+    assert of_bill is not None
+    assert of_perfect is not None
+    assert per_kw is not None
     return {
         "cost without control [USD]": found.no_control_usd,
         "cost executed [USD]": found.executed_usd,
         "cost with perfect foresight [USD]": found.perfect_usd,
-        "savings against no control [%]": 100 * (found.share_of_no_control or 0.0),
-        "share of perfect foresight [%]": 100 * (found.share_of_perfect or 0.0),
+        "saved against no control [USD]": found.saved_usd,
+        "saved per kW of the fleet [USD/kW]": per_kw,
+        "share of perfect foresight [%]": 100 * of_perfect,
+        "bill without control of devices that only charge [USD]": bill.bill_usd,
+        "saved of that bill, energy for energy [%]": 100 * of_bill,
     }
 
 

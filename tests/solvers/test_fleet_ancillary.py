@@ -10,7 +10,7 @@ import polars as pl
 import pyomo.environ as pyo
 import pytest
 
-from domain.errors import ConfigError, FrameError
+from domain.errors import ConfigError, FrameError, InputError
 from domain.fleet.ancillary import ServiceRule, offerings, pool_devices
 from resources.ancillary_file import load_service_rules
 from solvers.fleet.ancillary import plan_ancillary
@@ -155,3 +155,13 @@ def test_pyomo_finds_no_better_offer(seed: int) -> None:
     # The state of charge that is published is the one its own flows lead to, inside the band.
     assert plan.schedule["soc_kwh"].min() >= 1.0 - 1e-6
     assert plan.schedule["soc_kwh"].max() <= 10.0 + 1e-6
+
+
+def test_prices_that_are_no_numbers_and_a_worth_that_is_none_are_refused() -> None:
+    site, rules = device_frame({}), [rule("REGUP", 0.5)]
+    for value in (pl.lit("free"), pl.lit(value=True), pl.lit([1.0], pl.List(pl.Float64))):
+        with pytest.raises(FrameError, match=r"regup_usd_mw of type (String|Boolean|List).*; write it as numbers"):
+            plan_ancillary(site, price_frame([1, 2]).with_columns(regup_usd_mw=value), rules)
+    prices = price_frame([1, 2]).with_columns(regup_usd_mw=pl.lit(1.0))
+    with pytest.raises(InputError, match="terminal value of nan"):
+        plan_ancillary(site, prices, rules, terminal_value_usd_per_kwh=float("nan"))

@@ -13,6 +13,7 @@ import pytest
 from domain.errors import FrameError, InfeasibleError, InputError
 from domain.fleet import SCHEDULE_COLUMNS, check_coupling, check_schedule, generate_fleet
 from pipelines.commands.fleet import efficiency, generate, import_devices, solve_ancillary, solve_fleet
+from solvers.fleet import follow_levels
 from tests.fleet_oracles import price_frame
 
 PRICES = price_frame([10, 20, 90, 30, -20, 60] * 8, 0.5)
@@ -105,7 +106,9 @@ def test_a_site_offers_services_from_files(case: Case) -> None:
     assert case.schedule()["rrs_kw"].null_count() == 48
     services = case.report()["services"]
     assert services["REGUP"]["earnings_usd"] > 0
-    assert services["NSPIN"]["rules"] == ["4 h: NPRR1096; kept at four hours in 2025"]
+    assert services["NSPIN"]["rules"] == [
+        "4 h: NPRR1096, in force for Non-Spin since then (market notice of 2022-11-16); kept at four hours in 2025"
+    ]
 
 
 def test_efficiencies_are_shown_beside_what_the_registry_declares(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,3 +171,49 @@ def test_the_command_line_leaves_with_2_on_bad_input(case: Case) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3])
     assert done.returncode == 2
     assert "price_usd_mwh that is not finite" in done.stderr
+
+
+def test_a_fleet_of_nobody_is_bad_input_not_an_infeasible_plan(case: Case) -> None:
+    case.put("devices", case.devices.head(0))
+    with pytest.raises(InputError, match="has no row"):
+        case.solve()
+
+
+def test_where_one_output_cannot_be_written_none_is(case: Case) -> None:
+    before = sorted(path.name for path in case.folder.iterdir())
+    folder = case.folder
+    for out, report, words in (
+        ("S.parquet", "missing/R.json", "cannot be written: there is no folder"),
+        ("missing/S.csv", "R.json", "cannot be written: there is no folder"),
+        ("S.parquet", ".", "is a folder"),
+        ("same", "same", "named twice"),
+    ):
+        with pytest.raises(InputError, match=words):
+            case.solve(out=str(folder / out), report=str(folder / report))
+        assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_previous_schedule_in_text_is_refused_by_name(case: Case) -> None:
+    case.solve()
+    previous = case.put("previous", case.schedule().with_columns(pl.col("charge_kw").cast(pl.String) + "x"))
+    with pytest.raises(FrameError, match="charge_kw of type String"):
+        case.solve(previous=previous)
+
+
+def test_levels_say_what_to_do_from_a_state_of_charge_the_plan_did_not_expect(case: Case) -> None:
+    case.solve(levels=str(case.folder / "L.parquet"), terminal_value=0.03)
+    first = pl.col("event_start") == PRICES["event_start"][0]
+    levels = pl.read_parquet(case.folder / "L.parquet").filter(first, pl.col("charge_up_to_kwh").is_not_null())
+    always = case.devices.filter(pl.col("availability").is_null()).with_columns(
+        soc_start_kwh=(pl.col("soc_min_kwh") + pl.col("soc_max_kwh")) / 2
+    )
+    done = follow_levels(
+        levels.join(always.select("device_id", soc_kwh="soc_start_kwh"), on="device_id"), always, hours=0.5
+    )
+    assert done.height > 10
+    case.solve(devices=case.put("moved", always), terminal_value=0.03)
+    again = case.schedule().filter(first).join(done, on="device_id", suffix="_by_levels")
+    assert again.height == done.height
+    assert again["power_kw"].to_list() == pytest.approx(again["power_kw_by_levels"].to_list(), abs=1e-6)
+    with pytest.raises(InputError, match="--levels follow from prices alone"):
+        case.solve(levels=str(case.folder / "L.parquet"), strict=True)

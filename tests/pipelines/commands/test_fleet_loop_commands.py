@@ -52,7 +52,9 @@ def test_good_entries_are_kept_and_each_bad_one_is_named_with_its_rule(
         fleet_loop.schedule(faulty)
     for words in ("3 fault(s)", "the device can do 5.0", "no known device", "soc_min_kwh"):
         assert words in str(refused.value)
-    assert "1 entries of 1 device(s) accepted" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 entries of 1 device(s) accepted" in said
+    assert "state of charge: 0 device(s) measured, 2 by the registry" in said
     kept = wiring.open_fleet().log.entries(T, T + HALF)
     assert kept.select("device_id", "rate_kw").rows() == [("a", 2.0)]
 

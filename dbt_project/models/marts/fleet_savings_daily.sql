@@ -1,0 +1,28 @@
+{# What executed days of the fleet were worth. The heavy part, plans and costs, is computed where the optimizer is. #}
+select
+    operating_day,
+    schedule_id,
+    version,
+    reason,
+    half_hours,
+    settled_half_hours,
+    devices_planned,
+    without_start,
+    without_execution,
+    devices,
+    power_kw,
+    stored_usd_per_kwh,
+    no_control_usd,
+    executed_usd,
+    perfect_usd,
+    saved_usd,
+    saved_usd_per_kw,
+    share_of_perfect,
+    bill_usd,
+    share_of_fleet_bill,
+    charging_devices,
+    charging_bill_usd,
+    charging_paid_usd,
+    share_of_charging_bill,
+    settled_at
+from {{ ref('stg_fleet_outcomes') }}
