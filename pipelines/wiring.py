@@ -30,8 +30,9 @@ from resources.clock import Clock, SystemClock
 if TYPE_CHECKING:
     import dagster as dg
 
+    from resources.ercot_token import ErcotCredentials
     from resources.fleet_link import FleetLink
-    from resources.http import Land, RawMeta
+    from resources.http import ApiKey, Basic, Land, RawMeta
     from resources.lake import Lake
     from resources.operators import Operators
     from resources.pinned import PlantFile
@@ -149,11 +150,11 @@ def open_fleet() -> FleetLink:
     Raises:
         ConfigError: A variable is malformed.
     """
-    from resources.database import Database  # noqa: PLC0415 - SQLAlchemy is not needed to print help
+    from resources.broker import Broker  # noqa: PLC0415 - paho and SQLAlchemy are not needed to print help
+    from resources.database import Database  # noqa: PLC0415 - as above
     from resources.fleet_link import FleetLink  # noqa: PLC0415 - as above
-    from resources.mqtt import Broker  # noqa: PLC0415 - as above
 
-    url, key = _ENVIRON.get("TAILRACE_MQTT_URL"), _ENVIRON.get("TAILRACE_FLEET_KEY")
+    key = _ENVIRON.get("TAILRACE_FLEET_KEY")
     try:
         secret = bytes.fromhex(key) if key else None
     except ValueError:
@@ -161,15 +162,19 @@ def open_fleet() -> FleetLink:
     if secret is not None and len(secret) < _LEAST_KEY_BYTES:
         raise ConfigError(f"TAILRACE_FLEET_KEY has {len(secret)} bytes; {_LEAST_KEY_BYTES} are the least")
 
-    def file(name: str) -> Path | None:
-        value = _ENVIRON.get(f"TAILRACE_MQTT_{name}")
-        return Path(value) if value else None
+    def said(name: str) -> str | None:
+        return _ENVIRON.get(f"TAILRACE_MQTT_{name}") or None
 
+    def file(name: str) -> Path | None:
+        value = said(name)
+        return Path(value).expanduser() if value else None
+
+    url = said("URL")
     broker = (
         Broker(
             url=url,
-            username=_ENVIRON.get("TAILRACE_MQTT_USERNAME"),
-            password=_ENVIRON.get("TAILRACE_MQTT_PASSWORD"),
+            username=said("USERNAME"),
+            password=said("PASSWORD"),
             ca_file=file("CA"),
             certificate=file("CERTIFICATE"),
             private_key=file("PRIVATE_KEY"),
@@ -233,7 +238,7 @@ def _land(lake: Lake) -> Land:
     return land
 
 
-def _ercot_account() -> Any:  # noqa: ANN401 - imported late, for the time it takes
+def _ercot_account() -> ErcotCredentials:
     from resources.ercot_token import ErcotCredentials  # noqa: PLC0415
 
     return ErcotCredentials(
@@ -243,13 +248,13 @@ def _ercot_account() -> Any:  # noqa: ANN401 - imported late, for the time it ta
     )
 
 
-def _login(service: str) -> Any:  # noqa: ANN401 - as above
+def _login(service: str) -> Basic:
     from resources.http import Basic  # noqa: PLC0415
 
     return Basic(_credential(f"TAILRACE_{service}_USERNAME"), _credential(f"TAILRACE_{service}_PASSWORD"))
 
 
-def _hydroforecast_key() -> Any:  # noqa: ANN401 - as above
+def _hydroforecast_key() -> ApiKey:
     from resources.http import ApiKey  # noqa: PLC0415
 
     return ApiKey(_credential("TAILRACE_HYDROFORECAST_KEY"))

@@ -1,7 +1,7 @@
-"""The MQTT broker: where it is, how we go there, and sending so that it has surely taken what was sent.
+"""A connection to the MQTT broker, made again when it breaks, and sending so that the broker has surely taken it.
 
-Protocol 3.1.1, which every broker speaks: a persistent session there is one opened without ``clean session``.
-Put here: connections and their faults in our words. Keep out: what is said (domain/fleet/messages.py).
+Put here: what goes over a connection and how. Keep out: where the broker is and as whom we go there (broker.py), what
+is said (domain/fleet/messages.py).
 """
 
 from __future__ import annotations
@@ -9,104 +9,22 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 
-from domain.errors import ConfigError, CredentialError, ServiceError
+from domain.errors import CredentialError, ServiceError
+from resources.broker import SERVICE, Broker, BrokerClient
 
-SERVICE: Final = "mqtt"
-_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _REFUSED: Final = (4, 5, 134, 135)
 """Answers that blame the credentials: of 3.1.1, and as paho translates them to those of version 5."""
 
-_READ_AHEAD_BYTES: Final = 262_144
 _WRITE_TIMEOUT_S: Final = 10.0
 _TWO_BYTES: Final = struct.Struct(">H")
 
 _WINDOW: Final = 2_000
 """Messages on their way at once: enough that neither side waits, few enough that a broken line repeats little."""
-
-
-class _Client(paho.Client):
-    """paho's client, reading ahead: it asks the operating system for every packet in four pieces."""
-
-    _ahead = b""
-    _at = 0
-
-    @property
-    def is_ahead(self) -> bool:
-        """Whether bytes have been read that nobody has looked at."""
-        return self._at < len(self._ahead)
-
-    def forget_ahead(self) -> None:
-        """Drop them: they belong to a connection that is gone."""
-        self._ahead, self._at = b"", 0
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if not self.is_ahead:
-            self._ahead, self._at = super()._sock_recv(_READ_AHEAD_BYTES), 0
-        piece = self._ahead[self._at : self._at + bufsize]
-        self._at += len(piece)
-        return piece
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
-    """Where the broker is and as whom we go there.
-
-    Attributes:
-        url: ``mqtt://host[:port]``, or ``mqtts://`` for TLS.
-        username: None goes without a name.
-        password: Of the user.
-        ca_file: Certificates to trust; None trusts those of the system. TLS only.
-        certificate: Ours, with ``private_key``, where the broker wants one. TLS only.
-        private_key: Of our certificate.
-    """
-
-    url: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: Path | None = None
-    certificate: Path | None = None
-    private_key: Path | None = None
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise ConfigError(f"the broker's URL is {self.url!r}; write mqtt://host:port, or mqtts:// for TLS")
-        if parts.username or parts.password:
-            raise ConfigError("the broker's URL holds credentials; set TAILRACE_MQTT_USERNAME and _PASSWORD instead")
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        parts = urlsplit(self.url)
-        return str(parts.hostname), parts.port or _PORTS[parts.scheme]
-
-    def client(self, client_id: str, *, persistent: bool = False) -> _Client:
-        """Return a client that is not connected yet.
-
-        Args:
-            client_id: Unique at the broker; the session of a persistent client is kept under it.
-            persistent: Whether the broker keeps subscriptions and messages while we are away, and messages until we
-                acknowledge each of them by hand.
-        """
-        client = _Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=not persistent, manual_ack=persistent
-        )
-        client.username_pw_set(self.username, self.password)
-        if urlsplit(self.url).scheme == "mqtts":
-            client.tls_set(
-                ca_certs=None if self.ca_file is None else str(self.ca_file),
-                certfile=None if self.certificate is None else str(self.certificate),
-                keyfile=None if self.private_key is None else str(self.private_key),
-            )
-        return client
 
 
 def taken_packet(mid: int) -> bytes:
@@ -135,7 +53,7 @@ class Line:
         on_connect: Called after every connection that was made, with whether the broker had kept our session.
     """
 
-    def __init__(self, broker: Broker, client: _Client, on_connect: Callable[[bool], None] | None = None) -> None:
+    def __init__(self, broker: Broker, client: BrokerClient, on_connect: Callable[[bool], None] | None = None) -> None:
         self.client = client
         self.generation = 0
         """Counts the connections: an acknowledgement belongs to the connection its message came on."""
@@ -144,6 +62,7 @@ class Line:
         self._refusal: ServiceError | None = None
         self._on_connect = on_connect
         self._backoff_s = 0.05
+        self._in_vain = False
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
 
@@ -151,9 +70,10 @@ class Line:
         if reason.is_failure:
             kind = CredentialError if reason.value in _REFUSED else None
             text = f"{self._broker.url} refuses the connection: {reason}"
-            self._refusal = kind(SERVICE, text) if kind else ServiceError(SERVICE, text, retryable=True)
+            remedy = "; it takes a user it knows: set TAILRACE_MQTT_USERNAME and _PASSWORD"
+            self._refusal = kind(SERVICE, text + remedy) if kind else ServiceError(SERVICE, text, retryable=True)
             return
-        self._refusal, self.is_up, self._backoff_s = None, True, 0.05
+        self._refusal, self.is_up, self._backoff_s, self._in_vain = None, True, 0.05, False
         self.generation += 1
         if self._on_connect is not None:
             self._on_connect(bool(flags.session_present))
@@ -165,7 +85,7 @@ class Line:
         """Read and write what there is; connect again where the line is broken.
 
         Raises:
-            CredentialError: The broker refuses our credentials.
+            ServiceError: The line cannot be made, and asking again would not help.
         """
         if self.client.socket() is not None:
             done = self.client.loop(0.0 if self.client.is_ahead else timeout_s)
@@ -174,15 +94,20 @@ class Line:
             if done == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
             self.is_up = False
-        if isinstance(self._refusal, CredentialError):
+        # TLS 1.3 refuses our certificate only after the handshake, in place of the broker's first answer.
+        if self._in_vain and self.client.tls_fault is not None:
+            self._refusal = self._broker.fault(self.client.tls_fault)
+        if self._refusal is not None and not self._refusal.retryable:
             raise self._refusal
         self.client.forget_ahead()
+        if self._in_vain:
+            time.sleep(self._backoff_s)
+            self._backoff_s = min(2 * self._backoff_s, 5.0)
+        self._in_vain, self.client.tls_fault = True, None
         try:
             self.client.connect(*self._broker.address, keepalive=30)
         except OSError as error:
-            self._refusal = ServiceError(SERVICE, f"{self._broker.url} cannot be reached: {error}", retryable=True)
-            time.sleep(self._backoff_s)
-            self._backoff_s = min(2 * self._backoff_s, 5.0)
+            self._refusal = self._broker.fault(error)
 
     def read_on(self) -> None:
         """Read one more packet if it is there, without asking the operating system first whether it is."""
@@ -271,7 +196,8 @@ class _Sending:
         self._retain, self._taken, self._patience_s = retain, taken, patience_s
         self._on_the_way: dict[int, str] = {}
         self._newly: list[str] = []
-        line.client.max_inflight_messages_set(_WINDOW)
+        # The window is ours: with one of its own, paho looks through every message on its way at each answer.
+        line.client.max_inflight_messages_set(0)
         line.client.on_publish = self._on_publish
 
     def _on_publish(self, _client: paho.Client, _data: Any, mid: int, *_: Any) -> None:  # noqa: ANN401 - paho's signature
