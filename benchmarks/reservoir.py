@@ -12,10 +12,8 @@ solver.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -24,6 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.timing import timed
 from domain.beliefs import Cutoffs, Mode
 from domain.hydraulics import storage_af
 from domain.reservoir_inputs import read_inputs, read_scenarios
@@ -36,17 +35,6 @@ from tests.reservoir_lake import World
 
 PLANT = afterbay()
 K = 3600.0 / 43560.0
-
-
-def timed(work: Callable[[], object], repeats: int = 7) -> float:
-    """Return the median time of some work, after one run to warm up [s]."""
-    work()
-    taken = []
-    for _ in range(repeats):
-        began = perf_counter()
-        work()
-        taken.append(perf_counter() - began)
-    return statistics.median(taken)
 
 
 def old_formulation(limit_s: float) -> tuple[str, float, str]:

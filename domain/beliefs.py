@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -140,7 +140,7 @@ def canonical(rows: pl.DataFrame, *, what: str) -> pl.DataFrame:
     try:
         rows = rows.select(pl.col(name).cast(dtype) for name, dtype in CANONICAL.items())
     except pl.exceptions.PolarsError as error:
-        raise FrameError(f"{what} has a column of the wrong type: {error}") from None
+        raise FrameError(f"{what} has a column of the wrong type: {str(error).splitlines()[0]}") from None
     _refuse_bad_rows(rows, what)
     return rows
 
@@ -270,4 +270,5 @@ def cutoff_by_source(cutoffs: Cutoffs, latency: Mapping[str, timedelta]) -> dict
     """
     if cutoffs.mode is Mode.SEEN:
         return {}
-    return {source: cutoffs.at - delay for source, delay in latency.items()}
+    since_ever = cutoffs.at - datetime.min.replace(tzinfo=UTC)
+    return {source: cutoffs.at - min(delay, since_ever) for source, delay in latency.items()}

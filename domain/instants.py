@@ -29,7 +29,10 @@ def require_utc(moment: datetime, *, what: str) -> datetime:
     """
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise TimeError(f"{what} {moment.isoformat()} has no zone; write it with an offset, such as 2026-11-21T07:00Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise TimeError(f"{what} {moment.isoformat()} lies outside the years 1 to 9999 of UTC") from None
 
 
 def parse_instant(text: str, *, what: str) -> datetime:

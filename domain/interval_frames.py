@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from domain.beliefs import TIME
 from domain.errors import FrameError, TimeError
 from domain.hydraulics import Array
 from domain.instants import iso, parse_instant
@@ -36,7 +37,7 @@ def interval_starts(frame: pl.DataFrame) -> tuple[datetime, ...]:
         raise FrameError(
             f"event_start is null in row {column.is_null().arg_max()} (counted from 0); every row needs one"
         )
-    if column.dtype == pl.String:
+    if column.dtype in (pl.String, pl.Null):
         return tuple(_parse(text, row) for row, text in enumerate(column))
     if not isinstance(column.dtype, pl.Datetime):
         raise TimeError(f"event_start is {column.dtype}; it must be a time with a zone")
@@ -49,11 +50,27 @@ def _parse(text: str, row: int) -> datetime:
     return parse_instant(text, what=f"event_start in row {row}")
 
 
-def step_hours(start: tuple[datetime, ...]) -> float:
-    """Return the length of the intervals [h]; refuse gaps, repeats and steps that do not divide an hour."""
+def in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a file's rows by time; text is read first, for with several offsets it does not sort as it stands."""
+    if "event_start" not in frame.columns:
+        return frame
+    if frame.schema["event_start"] == pl.String:
+        frame = frame.with_columns(pl.Series("event_start", interval_starts(frame), dtype=TIME))
+    return frame.sort("event_start", maintain_order=True)
+
+
+def step_hours(start: tuple[datetime, ...], *, end: datetime | None = None) -> float:
+    """Return the length of the intervals [h]; refuse gaps, repeats and steps that do not divide an hour.
+
+    Args:
+        start: When each begins.
+        end: When the first one ends, which is all that says so of a single one; None takes that for an hour.
+    """
     if len(start) == 1:
-        return 1.0
-    step = start[1] - start[0]
+        step = LONGEST_STEP if end is None else end - start[0]
+        if not timedelta(0) < step <= LONGEST_STEP or LONGEST_STEP % step:
+            raise FrameError(f"the only row runs from {iso(start[0])} for {step}; use an hour or an even part of one")
+        return step / timedelta(hours=1)
     for before, after in pairwise(start):
         if after <= before:
             raise FrameError(f"event_start {iso(after)} follows {iso(before)}; rows must rise in time, each once")
@@ -72,6 +89,8 @@ def step_hours(start: tuple[datetime, ...]) -> float:
 def numbers(frame: pl.DataFrame, name: str, start: tuple[datetime, ...]) -> Array:
     """Return a column as finite numbers; a failure names the hour and the column."""
     column = frame[name]
+    if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Null)):
+        raise FrameError(f"{name} is {column.dtype}; write it as numbers")
     if not column.dtype.is_numeric():
         cast = column.cast(pl.Float64, strict=False)
         bad = cast.is_null() & column.is_not_null()

@@ -43,18 +43,3 @@ class GateClosure:
             for day in days.unique()
         }
         return pl.Series([closure[day] for day in days], dtype=TIME)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AfterStart:
-    """Known a fixed time after the event starts; negative is before.
-
-    Attributes:
-        delay: From the start of the event.
-    """
-
-    delay: timedelta
-
-    def __call__(self, event_start: pl.Series) -> pl.Series:
-        """Return when each event is known [UTC]."""
-        return event_start + self.delay

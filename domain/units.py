@@ -67,14 +67,3 @@ def to_canonical(unit: str) -> tuple[str, float]:
     except KeyError:
         known = ", ".join(sorted(_FACTORS)[1:])
         raise UnitError(f"unknown unit {unit!r}; known: {known}. Add it to domain/units.py with its source") from None
-
-
-def require(unit: str, *, of: str) -> str:
-    """Return ``unit`` if it is in the closed table.
-
-    >>> require("cfs", of="r4.flow.cfs")
-    'cfs'
-    """
-    if unit not in UNITS:
-        raise UnitError(f"{of} has unit {unit!r}, which is not one of {', '.join(sorted(UNITS))}")
-    return unit

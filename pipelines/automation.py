@@ -55,20 +55,22 @@ def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRe
     return dg.RunRequest(run_key=f"ingest-{tick:%Y-%m-%dT%H:%MZ}", partition_key=f"{tick:%Y-%m-%d}")
 
 
+def _of_the_full_hour(cause: str, context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    tick = context.scheduled_execution_time.astimezone(UTC).replace(minute=0)
+    key = f"{tick:%Y-%m-%dT%H:%MZ}"
+    return dg.RunRequest(run_key=f"{cause}-{key}", partition_key=key)
+
+
 @dg.schedule(job=DECIDE_RESERVOIR, cron_schedule="7 * * * *", default_status=_ON)
 def decide_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Plan the reservoir as of the full hour, once the hour's values have been polled."""
-    tick = context.scheduled_execution_time.astimezone(UTC).replace(minute=0)
-    key = f"{tick:%Y-%m-%dT%H:%MZ}"
-    return dg.RunRequest(run_key=f"reservoir-{key}", partition_key=key)
+    return _of_the_full_hour("reservoir", context)
 
 
 @dg.schedule(job=REVIEW_RESERVOIR, cron_schedule="13 * * * *", default_status=_ON)
 def review_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Judge the plan of the full hour once it is published; nothing waits for it."""
-    tick = context.scheduled_execution_time.astimezone(UTC).replace(minute=0)
-    key = f"{tick:%Y-%m-%dT%H:%MZ}"
-    return dg.RunRequest(run_key=f"review-{key}", partition_key=key)
+    return _of_the_full_hour("review", context)
 
 
 @dg.schedule(job=DECIDE_FLEET, cron_schedule="32 9 * * *", execution_timezone="America/Chicago", default_status=_ON)
@@ -81,9 +83,7 @@ def decide_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 @dg.schedule(job=REPLAN_FLEET, cron_schedule="12 * * * *", default_status=_ON)
 def replan_hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Plan the fleet's rest of the day as of the full hour, once the reservoir's job has made the hour's forecasts."""
-    tick = context.scheduled_execution_time.astimezone(UTC).replace(minute=0)
-    key = f"{tick:%Y-%m-%dT%H:%MZ}"
-    return dg.RunRequest(run_key=f"fleet-replan-{key}", partition_key=key)
+    return _of_the_full_hour("fleet-replan", context)
 
 
 @dg.schedule(job=MARTS, cron_schedule="17 * * * *", default_status=_ON)

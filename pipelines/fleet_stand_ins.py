@@ -6,21 +6,18 @@ Put here: starting, waiting for, stopping. Keep out: what devices do (simulators
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from domain.errors import ServiceError
+from pipelines.stand_ins import announcement, stop
 from pipelines.wiring import ROOT, clock, open_registry, process_environment, settings
 
-_START_TIMEOUT_S: Final = 60.0
 _USER: Final = "demo"
 FLEET_SEED: Final = 11
 """Seed of the demo's batteries."""
@@ -47,7 +44,7 @@ def fleet_started() -> Generator[dict[str, str]]:
         broker = stack.enter_context(
             _running("simulators.broker", "--announce", str(announced), "--parent-pid", str(os.getpid()))
         )
-        address = json.loads(_wait(broker, announced))["url"].removeprefix("mqtt://")
+        address = announcement(broker, announced)["url"].removeprefix("mqtt://")
         # In a child: polars takes SIGINT for itself in every process that imports it, and Ctrl-C must end this one.
         subprocess.run([sys.executable, "-m", __name__, str(folder / "devices.parquet")], cwd=ROOT, check=True)  # noqa: S603 - this module
         # Their disks outlive the demo: what they did while nobody listened is told next time.
@@ -99,23 +96,7 @@ def _running(
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(process: subprocess.Popen[bytes], announced: Path) -> str:
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if announced.is_file():
-            return announced.read_text()
-        if process.poll() is not None:
-            raise ServiceError("stand-ins", f"the broker ended with status {process.returncode}", retryable=False)
-        time.sleep(0.05)
-    raise ServiceError("stand-ins", f"the broker did not start within {_START_TIMEOUT_S:g} s", retryable=False)
+        stop(process)
 
 
 if __name__ == "__main__":

@@ -104,17 +104,12 @@ class StandIns:
             drop.mkdir()
             process = _start(seed, announced, drop)
             try:
-                addresses = _wait(process, announced)
+                addresses = announcement(process, announced)
                 overlay = Path(folder) / "sources.toml"
                 overlay.write_text(_OVERLAY.format_map(addresses | {"drop": str(drop)}))
                 yield cls(process, overlay, addresses)
             finally:
-                process.terminate()
-                try:
-                    process.wait(timeout=10)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                stop(process)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -144,7 +139,12 @@ def _start(seed: int, announced: Path, drop: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def _wait(process: subprocess.Popen[bytes], announced: Path) -> dict[str, str]:
+def announcement(process: subprocess.Popen[bytes], announced: Path) -> dict[str, str]:
+    """Return what a process that was started writes into a file once it can be asked.
+
+    Raises:
+        ServiceError: It ended, or wrote nothing for a minute.
+    """
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
         if announced.is_file():
@@ -153,3 +153,13 @@ def _wait(process: subprocess.Popen[bytes], announced: Path) -> dict[str, str]:
             raise ServiceError("stand-ins", f"ended with status {process.returncode} at the start", retryable=False)
         time.sleep(0.02)
     raise ServiceError("stand-ins", f"did not answer within {_START_TIMEOUT_S:g} s", retryable=True)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process, at the latest after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

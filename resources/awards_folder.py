@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from pydantic import ConfigDict
 
@@ -19,6 +19,7 @@ from domain.errors import ConfigError, PayloadError, TailraceError
 from domain.instants import iso
 from resources.clock import Clock
 from resources.http import Land, RawMeta, Read
+from resources.http.closing import Closing
 from resources.payloads import Facts, registry
 
 PATTERN: Final = "*.xml"
@@ -42,7 +43,7 @@ class AwardsSettings:
     max_file_mb: float = 8.0
 
 
-class AwardsFolder:
+class AwardsFolder(Closing):
     """Reads the files of one drop folder.
 
     Args:
@@ -60,12 +61,6 @@ class AwardsFolder:
         self._settings = settings
         self._clock = clock
         self._land = land
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     @property
     def folder(self) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 import polars as pl
 from pydantic import ConfigDict, Field
@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field
 from domain.instants import PACIFIC, iso
 from resources.clock import Clock
 from resources.http import Answer, Expect, Failures, Fetcher, HttpSettings, Land, NoAuth, Read, Request
+from resources.http.closing import Closing
 from resources.http.settings import Count
 from resources.http.windows import Window, chunks, market_days_until, require_window, within
 from resources.payloads import Facts, registry
@@ -74,7 +75,7 @@ class CaisoSettings:
     tac_zones: tuple[str, ...] = ()
 
 
-class CaisoClient:
+class CaisoClient(Closing):
     """Reads prices from OASIS, which asks for no login.
 
     Args:
@@ -100,12 +101,6 @@ class CaisoClient:
             locks=locks,
             auth=NoAuth(),
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

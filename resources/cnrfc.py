@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
 import polars as pl
 from pydantic import ConfigDict, Field
@@ -34,6 +34,7 @@ from resources.http import (
     StatusError,
 )
 from resources.http.bodies import check_body
+from resources.http.closing import Closing
 from resources.http.windows import require_window
 from resources.payloads import Facts, registry
 
@@ -69,7 +70,7 @@ class CnrfcSettings:
     same_as: Mapping[str, str] = field(default_factory=dict)
 
 
-class CnrfcClient:
+class CnrfcClient(Closing):
     """Reads issues of forecasts.
 
     Args:
@@ -94,12 +95,6 @@ class CnrfcClient:
             locks=locks,
             auth=credentials or NoAuth(),
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

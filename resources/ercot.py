@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from resources.ercot_api import ErcotApi, ErcotSettings
 from resources.ercot_rows import By, RowProduct, row_product
 from resources.ercot_token import ErcotCredentials
 from resources.http import Answer, Failures, Land, Read, Request
+from resources.http.closing import Closing
 from resources.http.records import kept
 from resources.http.windows import Window, chunks, local_chunks, local_labels, require_window, within
 from resources.payloads import Facts, registry
@@ -31,7 +32,7 @@ _LISTS: Final = 3
 """How often a list that changes between its pages is begun anew."""
 
 
-class ErcotClient:
+class ErcotClient(Closing):
     """Reads the row API.
 
     Args:
@@ -48,12 +49,6 @@ class ErcotClient:
         self._settings = settings
         self._clock = clock
         self._api = ErcotApi(settings, credentials=credentials, clock=clock, land=land, locks=locks)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import polars as pl
 
@@ -23,6 +23,7 @@ from resources.clock import Clock
 from resources.ercot_api import ErcotApi, ErcotSettings
 from resources.ercot_token import ErcotCredentials
 from resources.http import Answer, Expect, Failures, Land, Read, Request
+from resources.http.closing import Closing
 from resources.http.records import kept
 from resources.http.windows import Window, chunks, local_labels, require_window
 from resources.payloads import Facts, registry
@@ -47,7 +48,7 @@ class ArchiveDocument:
     posted_at: datetime
 
 
-class ErcotArchiveClient:
+class ErcotArchiveClient(Closing):
     """Reads documents of the archive.
 
     Args:
@@ -64,12 +65,6 @@ class ErcotArchiveClient:
         self._clock = clock
         self._per_download = min(settings.archive_documents_per_download, _LISTED)
         self._api = ErcotApi(settings, credentials=credentials, clock=clock, land=land, locks=locks)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 from urllib.parse import quote
 
 import polars as pl
@@ -19,6 +19,7 @@ from domain.errors import PayloadError
 from domain.instants import iso
 from resources.clock import Clock
 from resources.http import Answer, ApiKey, Failures, Fetcher, HttpSettings, Land, Read, Request
+from resources.http.closing import Closing
 from resources.http.settings import Positive
 from resources.http.windows import Window, chunks, require_window, within
 from resources.payloads import Facts, registry
@@ -63,7 +64,7 @@ class HydroForecastSettings:
     older_route: bool = False
 
 
-class HydroForecastClient:
+class HydroForecastClient(Closing):
     """Reads forecasts as they were issued.
 
     Args:
@@ -88,12 +89,6 @@ class HydroForecastClient:
             locks=locks,
             auth=credentials,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import polars as pl
 from pydantic import ConfigDict
@@ -19,6 +19,7 @@ from domain.errors import InputError, PayloadError
 from domain.instants import iso
 from resources.clock import Clock
 from resources.http import Answer, Expect, Failures, Fetcher, HttpSettings, Land, NoAuth, Read, Request
+from resources.http.closing import Closing
 from resources.http.records import kept
 from resources.http.windows import require_window
 from resources.payloads import Facts, registry
@@ -63,7 +64,7 @@ class MisDocument:
     posted_at: datetime
 
 
-class MisClient:
+class MisClient(Closing):
     """Reads documents, dashboards and messages.
 
     Args:
@@ -83,12 +84,6 @@ class MisClient:
         shared = {"settings": settings.http, "clock": clock, "land": land, "locks": locks}
         self._documents = Fetcher("ercot_mis", source="ercot_mis", auth=NoAuth(), **shared)
         self._dashboards = Fetcher("ercot_mis", source="ercot_dash", auth=NoAuth(), **shared)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 import polars as pl
 
 from domain.instants import floor_hour, iso
 from resources.clock import Clock
 from resources.http import Auth, Failures, Fetcher, Land, Read
+from resources.http.closing import Closing
 from resources.http.windows import Window, chunks, require_window, within
 from resources.pi_sets import PiSets
 from resources.pi_settings import KINDS, Kind, PiSettings, PiTag
 from resources.pi_streams import PiStreams
 
 
-class PiClient:
+class PiClient(Closing):
     """Reads the configured tags.
 
     Args:
@@ -41,12 +41,6 @@ class PiClient:
         )
         self._streams = PiStreams(self._fetcher, settings, clock)
         self._sets = PiSets(self._fetcher, settings, self._streams)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

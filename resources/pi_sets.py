@@ -49,7 +49,7 @@ class PiSets:
             "streamset": self._streamset,
             "batch": self._batch,
         }
-        if self._settings.together == "no" or len(tags) < 2:  # noqa: PLR2004 - one is no set
+        if self._settings.together == "no" or len(tags) <= 1:  # one is no set
             return {}
         try:
             return how[self._settings.together](tags, kind, window)

@@ -6,7 +6,8 @@ Put here: reading and writing by a file's ending. Keep out: what the columns mea
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,23 +59,85 @@ def read_record(path: Path, *, what: str) -> dict[str, Any]:
     return value
 
 
+class Outputs:
+    """What a command writes, kept beside its targets until all of it is there."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, Path] = {}
+        self._printed: list[str] = []
+
+    def table(self, frame: pl.DataFrame, out: str) -> None:
+        """Write a table: CSV to ``-`` and to names that end in .csv, Parquet to all others."""
+        if out == STANDARD_OUTPUT:
+            self._printed.append(_csv(frame))
+        elif out.endswith(".csv"):
+            self._file(out, lambda temporary: temporary.write_text(_csv(frame), encoding="utf-8"))
+        else:
+            self._file(out, frame.write_parquet)
+
+    def record(self, record: dict[str, Any], out: str) -> None:
+        """Write a report as JSON, to a file or to ``-``."""
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+        content = orjson.dumps(record, option=options)
+        if out == STANDARD_OUTPUT:
+            self._printed.append(content.decode())
+        else:
+            self._file(out, lambda temporary: temporary.write_bytes(content))
+
+    def _file(self, out: str, write: Callable[[Path], object]) -> None:
+        path = Path(out)
+        if path in self._files:
+            raise InputError(f"{path} is named twice as an output; give each its own file")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name the file to write")
+        if not path.parent.is_dir():
+            raise InputError(f"{path} cannot be written: there is no folder {path.parent}")
+        self._files[path] = path.with_name(f".{path.name}.partial")
+        try:
+            write(self._files[path])
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+
+    def finish(self) -> None:
+        """Put every file in its place by rename: a reader never sees half a file."""
+        for path, temporary in self._files.items():
+            try:
+                temporary.replace(path)
+            except OSError as error:
+                raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+        sys.stdout.write("".join(self._printed))
+
+    def discard(self) -> None:
+        """Remove what is left over."""
+        for temporary in self._files.values():
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_together() -> Generator[Outputs]:
+    """Yield outputs that all come to be when the block ends, or none of them where it fails.
+
+    Raises:
+        InputError: One cannot be written.
+    """
+    outputs = Outputs()
+    try:
+        yield outputs
+        outputs.finish()
+    finally:
+        outputs.discard()
+
+
 def write_table(frame: pl.DataFrame, out: str) -> None:
-    """Write a table: CSV to ``-`` and to names that end in .csv, Parquet to all others."""
-    if out == STANDARD_OUTPUT:
-        sys.stdout.write(_csv(frame))
-    elif out.endswith(".csv"):
-        _replace(Path(out), lambda temporary: temporary.write_text(_csv(frame), encoding="utf-8"))
-    else:
-        _replace(Path(out), frame.write_parquet)
+    """Write one table as `Outputs.table` does."""
+    with written_together() as outputs:
+        outputs.table(frame, out)
 
 
 def write_record(record: dict[str, Any], out: str) -> None:
-    """Write a report as JSON, to a file or to ``-``."""
-    content = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE)
-    if out == STANDARD_OUTPUT:
-        sys.stdout.write(content.decode())
-    else:
-        _replace(Path(out), lambda temporary: temporary.write_bytes(content))
+    """Write one report as `Outputs.record` does."""
+    with written_together() as outputs:
+        outputs.record(record, out)
 
 
 def _csv(frame: pl.DataFrame) -> str:
@@ -83,15 +146,3 @@ def _csv(frame: pl.DataFrame) -> str:
     items = pl.col(lists).list.eval(pl.element().cast(pl.String).fill_null("null")).list.join(", ")
     frame = frame.with_columns(pl.format("[{}]", items)) if lists else frame
     return frame.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)

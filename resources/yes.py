@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 import polars as pl
 from pydantic import ConfigDict
@@ -17,6 +17,7 @@ from pydantic import ConfigDict
 from domain.instants import CENTRAL, PACIFIC, iso
 from resources.clock import Clock
 from resources.http import Answer, Basic, Expect, Failures, Fetcher, HttpSettings, Land, Read, Request
+from resources.http.closing import Closing
 from resources.http.settings import Count
 from resources.http.windows import Window, chunks, market_days_until, require_window, within
 from resources.payloads import Facts, registry
@@ -69,7 +70,7 @@ class YesSettings:
     same_as: Mapping[str, str] = field(default_factory=dict)
 
 
-class YesClient:
+class YesClient(Closing):
     """Reads time series.
 
     Args:
@@ -86,12 +87,6 @@ class YesClient:
         self._fetcher = Fetcher(
             "yes", source="yes", settings=settings.http, clock=clock, land=land, locks=locks, auth=credentials
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from http import HTTPStatus
+from math import isnan
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
@@ -223,7 +224,7 @@ def _record_xml(award: Award, record: Record, at: Sequence[int], trade: dict[int
 
 
 def _number(mw: float) -> str:
-    return "" if mw != mw else f"{mw:g}"  # noqa: PLR0124 - false for NaN alone
+    return "" if isnan(mw) else f"{mw:g}"
 
 
 def _stamp(seconds: int) -> str:

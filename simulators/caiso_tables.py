@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -66,5 +67,5 @@ def _texts(values: NDArray[Any]) -> list[str]:
     if values.dtype.kind == "U":
         return values.tolist()
     if values.dtype.kind == "f":
-        return ["" if value != value else f"{value:.5f}" for value in values.tolist()]  # noqa: PLR0124 - NaN alone
+        return ["" if isnan(value) else f"{value:.5f}" for value in values.tolist()]
     return [str(value) for value in values.tolist()]

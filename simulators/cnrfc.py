@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
+from math import isnan
 from typing import Final
 
 import numpy as np
@@ -113,6 +114,6 @@ class CnrfcService(Service):
             local = f"{utc(moment).astimezone(PACIFIC):%m/%d/%Y %I %p}"
             trend = "" if place in {0, PAST_H} else ("Rising" if value > flow[place - 1] else "Falling")
             seen = "Observed" if place < PAST_H else "Forecast"
-            number = "" if value != value else f"{value:.0f}"  # noqa: PLR0124 - false for NaN alone
+            number = "" if isnan(value) else f"{value:.0f}"
             lines.append(",".join([local, number, trend, issued, "No Exceedance", seen, *["n/a"] * extra]))
         return "\n".join(lines) + "\n"

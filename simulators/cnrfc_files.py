@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Final
 
 import numpy as np
@@ -194,7 +195,7 @@ def _daily(at: Ints, columns: Sequence[Floats]) -> tuple[Ints, list[Floats], str
 def _csv(names: Sequence[str], parameters: Sequence[str], table: Table, extra: int) -> str:
     times = [text.replace("T", " ") for text in stamps(table.event)]
     cells = [
-        [_MISSING if value != value else f"{value / KCFS:.5f}" for value in column.tolist()]  # noqa: PLR0124 - NaN
+        [_MISSING if isnan(value) else f"{value / KCFS:.5f}" for value in column.tolist()]
         for column in table.columns.values()
     ]
     cells += [["n/a"] * table.event.size] * extra

@@ -6,7 +6,7 @@ Keep out: the products (ercot_prices.py, ercot_system.py), HTTP (ercot_rows.py, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
@@ -42,6 +42,16 @@ class Window:
     posted_from: int
     posted_to: int
     exact: dict[str, str] = field(default_factory=dict)
+
+
+def headed(fields: Mapping[str, str], **headers: str) -> dict[str, str]:
+    """Return a document's header -> field: the names with a capital, the posting stamp left out.
+
+    Args:
+        fields: Of the rows.
+        headers: Field -> its header, where that is another.
+    """
+    return {headers.get(name, name[:1].upper() + name[1:]): name for name in fields if name != "postedDatetime"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

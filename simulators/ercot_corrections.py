@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from domain.instants import CENTRAL
-from simulators.ercot_catalogue import QUARTER_S, Product, Schedule, Window, local_stamps, posted_on, stacked
+from simulators.ercot_catalogue import QUARTER_S, Product, Schedule, Window, headed, local_stamps, posted_on, stacked
 from simulators.ercot_prices import day_ahead_prices, real_time_prices
 from simulators.faults import Table
 from simulators.localtime import HOUR_S, day_bounds, local_date
@@ -106,10 +106,6 @@ def _postings(name: str) -> Schedule:
     return postings
 
 
-def _csv(fields: dict[str, str]) -> dict[str, str]:
-    return {name[:1].upper() + name[1:]: name for name in fields}
-
-
 CORRECTION_PRODUCTS: Final = (
     Product(
         emil="NP4-196-M",
@@ -121,7 +117,7 @@ CORRECTION_PRODUCTS: Final = (
         build=day_ahead_corrections,
         postings=_postings("DA"),
         days=(-27, 0),
-        csv=_csv(_DA_FIELDS),
+        csv=headed(_DA_FIELDS),
         stem="DAMPCSPPNP4196",
         mis_days=180,
         posted_field="priceCorrectionTime",
@@ -137,7 +133,7 @@ CORRECTION_PRODUCTS: Final = (
         build=real_time_corrections,
         postings=_postings("RT"),
         days=(-27, 0),
-        csv=_csv(_RT_FIELDS),
+        csv=headed(_RT_FIELDS),
         stem="RTMPCSPPNP4197",
         mis_days=180,
         posted_field="priceCorrectionTime",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from simulators import ercot_dispatch as rows
-from simulators.ercot_catalogue import QUARTER_S, Product, Schedule, daily, every
+from simulators.ercot_catalogue import QUARTER_S, Product, Schedule, daily, every, headed
 from simulators.ercot_prices import DAM_HOUR, DAM_LATE_S, SCED_LATE_S, sced_postings, since_co_optimisation
 from simulators.world_texas_prices import RESERVES
 
@@ -21,16 +21,11 @@ _AHEAD: Final = {
     "intervalRepeatHourFlag": "BOOLEAN",
 }
 _QUARTER: Final = {"deliveryDate": "DATE", "deliveryHour": "INTEGER", "deliveryInterval": "INTEGER"}
-_HEADERS: Final = {"repeatHourFlag": "RepeatedHourFlag", "repeatedHourFlag": "RepeatedHourFlag"}
+_HEADERS: Final = {"repeatHourFlag": "RepeatedHourFlag"}
 
 
 def _numbers(names: tuple[str, ...]) -> dict[str, str]:
     return dict.fromkeys(names, "DOUBLE")
-
-
-def _csv(fields: dict[str, str]) -> dict[str, str]:
-    """Return the documents' headers: the fields' names with a capital, the flag in its longer form."""
-    return {_HEADERS.get(name, name[:1].upper() + name[1:]): name for name in fields}
 
 
 def _of_runs(
@@ -41,8 +36,9 @@ def _of_runs(
     return Product(
         emil=emil, report_id=report_id, artifact=artifact, title=title, fields=fields,
         day_field="RTDTimestamp" if ahead else "SCEDTimestamp", build=build,  # ty: ignore[invalid-argument-type]
-        postings=since_co_optimisation(postings) if new else postings, days=(-1, 1 if ahead else 0), csv=_csv(fields),
-        stem=stem, late_s=SCED_LATE_S, mis_days=5, frequency="Event - Per RTD Run" if ahead else "Event - Per SCED Run",
+        postings=since_co_optimisation(postings) if new else postings, days=(-1, 1 if ahead else 0),
+        csv=headed(fields, **_HEADERS), stem=stem, late_s=SCED_LATE_S, mis_days=5,
+        frequency="Event - Per RTD Run" if ahead else "Event - Per SCED Run",
     )  # fmt: skip
 
 
@@ -86,7 +82,7 @@ DISPATCH_PRODUCTS: Final = (
         emil="NP6-324-CD", report_id=13220, artifact="rt_15min_price_adders", title="Real-Time Price Adders",
         fields={**_QUARTER, **_numbers(rows.QUARTER_ADDERS), "repeatHourFlag": "BOOLEAN"}, day_field="deliveryDate",
         build=rows.quarter_adders, postings=since_co_optimisation(every(QUARTER_S, 120)), days=(-1, 0),
-        csv=_csv({**_QUARTER, **_numbers(rows.QUARTER_ADDERS), "repeatHourFlag": "BOOLEAN"}),
+        csv=headed({**_QUARTER, **_numbers(rows.QUARTER_ADDERS), "repeatHourFlag": "BOOLEAN"}, **_HEADERS),
         stem="RTRDPA15NP6324_{date}_{time}", late_s=120, mis_days=31, frequency="Chron - 15 Minutes",
     ),
     Product(
@@ -101,6 +97,6 @@ DISPATCH_PRODUCTS: Final = (
         fields={"deliveryDate": "DATE", "hourEnding": "VARCHAR", "systemLambda": "DOUBLE", "DSTFlag": "BOOLEAN"},
         day_field="deliveryDate", build=rows.day_ahead_lambda, postings=daily(DAM_HOUR, DAM_LATE_S, "day ahead"),
         days=(1, 1), stem="DAMSYSLAMBDANP4523", mis_days=31, frequency="Event - Per DAM Run",
-        csv=_csv({"deliveryDate": "DATE", "hourEnding": "VARCHAR", "systemLambda": "DOUBLE", "DSTFlag": "BOOLEAN"}),
+        csv=headed({"deliveryDate": "DATE", "hourEnding": "VARCHAR", "systemLambda": "DOUBLE", "DSTFlag": "BOOLEAN"}),
     ),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -113,7 +114,7 @@ def by_id(doc_id: int) -> Document | None:
         return None
     product = PRODUCTS[_ORDER[place]]
     kind = "xml" if variant & 1 else "csv"
-    return Document(product=product, rows_posted=seconds + _FIRST, kind=kind, retried=variant >= 2)  # noqa: PLR2004 - the second bit
+    return Document(product=product, rows_posted=seconds + _FIRST, kind=kind, retried=variant > 1)
 
 
 def exists(world: World, faults: Faults, document: Document, now: float) -> bool:
@@ -169,7 +170,7 @@ def _texts(values: NDArray[Any], form: str) -> list[str]:
             return np.where(values, "Y", "N").tolist()
         case "DOUBLE":
             # An empty cell, not "nan", stands where nothing has happened yet.
-            return ["" if value != value else str(value).removesuffix(".0") for value in values.tolist()]  # noqa: PLR0124 - NaN
+            return ["" if isnan(value) else str(value).removesuffix(".0") for value in values.tolist()]
         case "two digits":
             return [f"{value:02d}" for value in values.tolist()]
         case "no leading zero":

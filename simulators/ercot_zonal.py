@@ -19,6 +19,7 @@ from simulators.ercot_catalogue import (
     daily,
     delivery_columns,
     every,
+    headed,
     hour_text,
     local_stamps,
     posted_on,
@@ -175,11 +176,6 @@ def plan(world: World, window: Window) -> Table:
     return stacked(parts)
 
 
-def _csv(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the documents' headers: the fields' names with a capital, without the posting stamp."""
-    return {name[:1].upper() + name[1:]: name for name in fields if name != "postedDatetime"}
-
-
 def _region_fields(regions: Mapping[str, float], names: tuple[str, str]) -> dict[str, str]:
     kinds = ("gen", "COPHSL", *names)
     places = [f"{kind}{place}" for place in ("SystemWide", *regions) for kind in kinds]
@@ -226,43 +222,43 @@ ZONAL_PRODUCTS: Final = (
     Product(
         emil="NP3-566-CD", report_id=15953, artifact="lf_by_model_study_area", title="Load Forecast by Study Area",
         fields=_BY_MODEL, day_field="deliveryDate", posted_field="postedDatetime", build=by_model,
-        postings=every(HOUR_S, LOAD_POSTED_S), days=(0, 7), csv=_csv(_BY_MODEL), stem="LFCMODSTUDYNP3566",
+        postings=every(HOUR_S, LOAD_POSTED_S), days=(0, 7), csv=headed(_BY_MODEL), stem="LFCMODSTUDYNP3566",
     ),
     Product(
         emil="NP3-561-CD", report_id=12312, artifact=None, title="Seven-Day Load Forecast by Weather Zone",
         fields=_IN_USE, day_field="deliveryDate", build=in_use, postings=every(HOUR_S, LOAD_POSTED_S), days=(0, 7),
-        csv=_csv(_IN_USE), stem="LFCWEATHERNP3561",
+        csv=headed(_IN_USE), stem="LFCWEATHERNP3561",
     ),
     Product(
         emil="NP6-346-CD", report_id=14836, artifact="act_sys_load_by_fzn", title="Actual System Load by Forecast Zone",
         fields=_BY_FORECAST_ZONE, day_field="operatingDay", build=actual_by_forecast_zone,
-        postings=daily(5.0 + 50.0 / 60.0, 0, "actual load"), days=(-1, -1), csv=_csv(_BY_FORECAST_ZONE),
+        postings=daily(5.0 + 50.0 / 60.0, 0, "actual load"), days=(-1, -1), csv=headed(_BY_FORECAST_ZONE),
         stem="ACTUALSYSLOADFZNP6346", mis_days=31, frequency="Chron - Daily",
     ),
     Product(
         emil="NP4-742-CD", report_id=14787, artifact="wpp_hrly_actual_fcast_geo", title="Wind Power by Region",
         fields=_WIND_FIELDS, day_field="deliveryDate", posted_field="postedDatetime", build=wind_by_region,
-        postings=every(HOUR_S, RENEWABLE_POSTED_S), days=(-3, 8), csv=_csv(_WIND_FIELDS), stem="WPPHRLYGEONP4742",
+        postings=every(HOUR_S, RENEWABLE_POSTED_S), days=(-3, 8), csv=headed(_WIND_FIELDS), stem="WPPHRLYGEONP4742",
     ),
     Product(
         emil="NP4-745-CD", report_id=21809, artifact="spp_hrly_actual_fcast_geo", title="Solar Power by Region",
         fields=_SUN_FIELDS, day_field="deliveryDate", posted_field="postedDatetime", build=sun_by_region,
-        postings=every(HOUR_S, RENEWABLE_POSTED_S), days=(-3, 8), csv=_csv(_SUN_FIELDS), stem="PVGRHRLYGEONP4745",
+        postings=every(HOUR_S, RENEWABLE_POSTED_S), days=(-3, 8), csv=headed(_SUN_FIELDS), stem="PVGRHRLYGEONP4745",
     ),
     Product(
         emil="NP4-33-CD", report_id=12316, artifact="dam_as_plan", title="DAM Ancillary Service Plan",
         fields=_PLAN, day_field="deliveryDate", posted_field="postedDatetime", build=plan,
-        postings=daily(_PLAN_HOUR, 0, "plan"), days=(1, 1), csv=_csv(_PLAN), stem="DAMASPLANNP433", mis_days=31,
+        postings=daily(_PLAN_HOUR, 0, "plan"), days=(1, 1), csv=headed(_PLAN), stem="DAMASPLANNP433", mis_days=31,
         frequency="Chron - Daily",
     ),
     Product(
         emil="NP3-763-CD", report_id=12315, artifact="st_sys_adequacy", title="Short-Term System Adequacy",
         fields=_ADEQUACY, day_field="deliveryDate", posted_field="postedDatetime", build=adequacy,
-        postings=every(HOUR_S, 0), days=(0, 8), csv=_csv(_ADEQUACY), stem="STADEQUACYNP3763", mis_days=31,
+        postings=every(HOUR_S, 0), days=(0, 8), csv=headed(_ADEQUACY), stem="STADEQUACYNP3763", mis_days=31,
     ),
     Product(
         emil="NP3-233-CD", report_id=13103, artifact="hourly_res_outage_cap", title="Hourly Resource Outage Capacity",
         fields=_OUTAGES, day_field="operatingDate", posted_field="postedDatetime", build=outages,
-        postings=every(HOUR_S, 0), days=(0, 8), csv=_csv(_OUTAGES), stem="HRLYOUTAGENP3233", mis_days=31,
+        postings=every(HOUR_S, 0), days=(0, 8), csv=headed(_OUTAGES), stem="HRLYOUTAGENP3233", mis_days=31,
     ),
 )  # fmt: skip

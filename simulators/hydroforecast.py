@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -224,7 +225,7 @@ def _column(forecast: RiverForecast, name: str) -> Floats:
 
 
 def _rounded(values: Floats) -> list[float | None]:
-    return [None if value != value else value for value in np.round(values, 4).tolist()]  # noqa: PLR0124 - NaN alone
+    return [None if isnan(value) else value for value in np.round(values, 4).tolist()]
 
 
 def _hours(text: str) -> int:

@@ -73,11 +73,6 @@ def local_date(seconds: int, zone: ZoneInfo) -> date:
     return utc(seconds).astimezone(zone).date()
 
 
-def from_local(naive: datetime, zone: ZoneInfo) -> int:
-    """Return the UTC epoch [s] of a naive local reading; of a repeated hour, the first pass."""
-    return epoch(naive.replace(tzinfo=zone))
-
-
 def stamps(local: Ints, unit: Literal["s", "D"] = "s") -> list[str]:
     """Return ``yyyy-MM-ddTHH:mm:ss`` (or the date alone with unit ``D``) of naive local epochs [s]."""
     return np.datetime_as_string(local.astype("datetime64[s]"), unit=unit).tolist()

@@ -5,6 +5,7 @@ Put here: how a number, a digital state or a bad value is printed. Keep out: whe
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 from simulators.noise import Floats
@@ -23,14 +24,12 @@ def values(tag: Tag, texts: list[str], found: Floats) -> list[dict[str, Any]]:
     if tag.digital:
         return [
             {"Timestamp": text, **flags, "Value": {"Name": MODES[int(value)], "Value": int(value), "IsSystem": False}}
-            if value == value  # noqa: PLR0124 - false for NaN alone
+            if not isnan(value)
             else bad_value(tag, text, "I/O Timeout")
             for text, value in zip(texts, found.tolist(), strict=True)
         ]
     return [
-        {"Timestamp": text, **flags, "Value": value}
-        if value == value  # noqa: PLR0124 - false for NaN alone
-        else bad_value(tag, text, "No Data")
+        {"Timestamp": text, **flags, "Value": value} if not isnan(value) else bad_value(tag, text, "No Data")
         for text, value in zip(texts, found.tolist(), strict=True)
     ]
 

@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from math import isnan
 from typing import Any, Final
 
 import numpy as np
@@ -150,7 +151,7 @@ def _stamp_columns(local_end: np.ndarray) -> list[dict[str, Any]]:
 
 def _assembled(stamps: list[dict[str, Any]], columns: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     values = {
-        name: [None if value != value else round(value, 5) for value in column.tolist()]  # noqa: PLR0124 - NaN alone
+        name: [None if isnan(value) else round(value, 5) for value in column.tolist()]
         for name, column in columns.items()
     }
     return [{**stamp, **{name: cells[place] for name, cells in values.items()}} for place, stamp in enumerate(stamps)]

@@ -46,7 +46,7 @@ def decide(
     """
     from domain.errors import InfeasibleError
     from resources.reservoir_decisions import RunSettings, decide_reservoir
-    from resources.table_files import write_record, write_table
+    from resources.table_files import write_record, written_together
 
     run = RunSettings(
         optimizer=optimizer,  # ty: ignore[invalid-argument-type] - refused where it is none of the three
@@ -63,10 +63,11 @@ def decide(
             write_record({"status": "infeasible", "message": str(error), "run": run.record()}, report)
         raise
     told = plan.report | {"run_mode": run_mode, "run": run.record(), "provenance": dict(case.provenance)}
-    if out:
-        write_table(plan.schedule, out)
-    if report:
-        write_record(told, report)
+    with written_together() as outputs:
+        if out:
+            outputs.table(plan.schedule, out)
+        if report:
+            outputs.record(told, report)
     if "-" not in (out, report):
         _print_plan(run_mode, case.inputs["event_start"][0], told)
 

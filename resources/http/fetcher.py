@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from domain.errors import ConfigError, CredentialError, PayloadError, ServiceError, TailraceError
 from resources.clock import Clock
 from resources.http.bodies import check_body
+from resources.http.closing import Closing
 from resources.http.credentials import Auth, NoAuth
 from resources.http.failures import StatusError, UnreachableError
 from resources.http.faults import Faults
@@ -33,7 +34,7 @@ _URL_SHOWN: Final = 300
 _CHUNK: Final = 1 << 16
 
 
-class Fetcher:
+class Fetcher(Closing):
     """The fetch loop of one service with one credential.
 
     Args:
@@ -77,12 +78,6 @@ class Fetcher:
             clock=clock,
         )
         self._session = _session(service, settings)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the pooled connections."""

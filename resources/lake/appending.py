@@ -165,7 +165,7 @@ def _folded(rows: pl.DataFrame, by: Sequence[str], what: str) -> tuple[pl.DataFr
     try:
         rows = rows.with_columns(missing).with_columns(pl.col(name).cast(STORED[name]) for name in by)
     except pl.exceptions.PolarsError as error:
-        raise FrameError(f"{what} has a column of the wrong type: {error}") from None
+        raise FrameError(f"{what} has a column of the wrong type: {str(error).splitlines()[0]}") from None
     rows = rows.sort(by, maintain_order=True) if by else rows
     folded = fold(canonical(rows, what=what).with_columns(rows.select(by)), what=what, apart=by)
     return folded.beliefs, folded.quantiles_sorted

@@ -60,12 +60,13 @@ def prepare(
         FrameError: A column is missing or unknown, a type is wrong, or a planning series has another unit.
     """
     _refuse_columns(rows, is_history=is_history, what=what)
+    _refuse_what_no_number_is(rows, what)
     try:
         rows = rows.with_columns(pl.col("series_id").cast(pl.String))
         text = {name: pl.String for name in ("unit", "source") if name in rows.columns}
         rows = rows.cast(text)  # ty: ignore[invalid-argument-type] - a subset of the columns may be cast
     except pl.exceptions.PolarsError as error:
-        raise FrameError(f"{what} has a column of the wrong type: {error}") from None
+        raise FrameError(f"{what} has a column of the wrong type: {str(error).splitlines()[0]}") from None
     named = set(rows["series_id"].drop_nulls())
     if strange := sorted(name for name in named if not name.isprintable() or not name or set(name) & {"*", "?"}):
         raise FrameError(f"{what} has series {strange[0]!r}: an id is printable and holds neither * nor ?")
@@ -98,6 +99,18 @@ def _refuse_columns(rows: pl.DataFrame, *, is_history: bool, what: str) -> None:
         raise FrameError(
             f"{what} has recorded_at, which we write ourselves; drop it, or say --backfill for old records"
         )
+
+
+def _refuse_what_no_number_is(rows: pl.DataFrame, what: str) -> None:
+    """Refuse times, truths and lists where a number belongs, and parts of a whole one: a cast would make it one."""
+    for name in ("value", "quantile", "member", "rev"):
+        dtype = rows.schema.get(name, pl.Null())
+        if not (dtype.is_numeric() or dtype in (pl.String, pl.Null)):
+            raise FrameError(f"{what} has {name} of type {dtype}; write it as numbers")
+        if name in ("member", "rev") and dtype.is_numeric() and not dtype.is_integer():
+            broken = rows[name].filter(rows[name] % 1 != 0)
+            if len(broken):
+                raise FrameError(f"{what} has {name} {broken[0]}; members and revisions are counted in whole numbers")
 
 
 def _with_units(rows: pl.DataFrame, units: Callable[[list[str]], Mapping[str, str]], what: str) -> Handed:

@@ -70,7 +70,7 @@ class Reader:
         """Return the window of a request in parts, of which each has some ``SPAN_ROWS`` winners by the files' count."""
         needed = [entry for entry in self.entries if request.needs(entry)]
         count = math.ceil(sum(entry.winners for entry in needed) / SPAN_ROWS)
-        if count < 2:  # noqa: PLR2004 - one part is the window
+        if count <= 1:  # one part is the window
             return [(request.start, request.end)]
         first = max(request.start, moment_of(min(entry.event_min for entry in needed)))
         last = min(request.end, moment_of(max(entry.event_max for entry in needed)))
@@ -127,7 +127,7 @@ class Reader:
 
     def units(self, series: Series) -> dict[str, str]:
         """Return the unit of each stored series that matches; of one held in several, the last by name."""
-        return {name: unit for name, unit in sorted(self._distinct(series, "series_id", "unit"))}  # noqa: C416
+        return dict(sorted((name, unit) for name, unit in self._distinct(series, "series_id", "unit")))
 
     def _distinct(self, series: Series, *columns: str) -> set[tuple[str, ...]]:
         found: set[tuple[str, ...]] = set()

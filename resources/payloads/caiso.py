@@ -90,17 +90,6 @@ def parse(payload: bytes, facts: Facts) -> pl.DataFrame:
     return pl.concat(_rows(document, table, facts, what) for document, table in tables)
 
 
-def refusal(payload: bytes, name: str = "") -> Refusal | None:
-    """Return what OASIS said in place of data, or None where the answer holds data.
-
-    Raises:
-        PayloadError: The payload is an HTML page or a damaged archive.
-    """
-    what = short_name(name, "OASIS answer")
-    refuse_html(check(payload, what), what)
-    return _refusal(documents(payload, what, what=what), what)
-
-
 def created_in(names: Sequence[str]) -> datetime | None:
     """Return the retrieval stamp that OASIS puts into file names [UTC]; in the repeated hour the later pass.
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
 import polars as pl
@@ -157,7 +158,7 @@ def _part(part: object, facts: Facts, what: str) -> pl.DataFrame:
     if not isinstance(part, dict):
         raise PayloadError(f"{what} is missing from the answer", retryable=True)
     status = part.get("Status")
-    if status != 200:  # noqa: PLR2004 - HTTP's word for success
+    if status != HTTPStatus.OK:
         raise PayloadError(f"{what} answered {status}: {part.get('Content')}", retryable=status in _RETRYABLE_STATUS)
     return _answer(part.get("Content"), facts, what)
 

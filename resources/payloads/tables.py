@@ -94,7 +94,7 @@ def _below_titles(text: bytes) -> bytes:
     lines = text[:_TITLE_BYTES].split(b"\n")[: _TITLES + 1]
     marks = [sum(line.count(mark.encode()) for mark in _DELIMITERS) for line in lines]
     first = next((index for index, count in enumerate(marks) if count), 0)
-    if not first or marks[first] < 2:  # noqa: PLR2004 - a table of ours has three columns at least, a stray comma one
+    if not first or marks[first] <= 1:  # a table of ours has three columns at least, a stray comma one
         return text
     return text[sum(len(line) + 1 for line in lines[:first]) :]
 

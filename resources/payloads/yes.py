@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
@@ -192,7 +192,7 @@ def _ends(stamps: pl.Series, zone: str, what: str) -> pl.Series:
     return labelled.join(lookup, on=["stamp", "later"], how="left", maintain_order="left")["end"]
 
 
-def _end(text: str, later: int, zone: ZoneInfo, what: str) -> Any:  # noqa: ANN401 - datetime, as polars takes it
+def _end(text: str, later: int, zone: ZoneInfo, what: str) -> datetime:
     wall = naive(text, what)
     if later and not (later == 1 and is_repeated(wall, zone)):
         raise TimeError(f"{what} has {text!r} {later + 1} times, but {zone.key} shows it once")

@@ -54,7 +54,7 @@ def test_a_frame_without_a_column_is_refused_whole() -> None:
     with pytest.raises(FrameError, match="lack column\\(s\\) soc_start_kwh"):
         check_devices(device_frame({}).drop("soc_start_kwh"))
     with pytest.raises(FrameError, match="write it as numbers"):
-        check_devices(device_frame({}).with_columns(capacity_kwh=pl.lit("ten")))
+        check_devices(device_frame({}).with_columns(capacity_kwh=pl.lit(value=True)))
 
 
 def test_availability_may_come_as_text_from_a_csv() -> None:
@@ -62,8 +62,30 @@ def test_availability_may_come_as_text_from_a_csv() -> None:
     good, errors = check_devices(text, intervals=2)
     assert errors == []
     assert good["availability"].to_list() == [[1.0, 0.5], None]
-    with pytest.raises(FrameError, match=r"no list such as \[1, 0.5, 0\]"):
-        check_devices(device_frame({}).with_columns(availability=pl.lit("always")))
+    with pytest.raises(FrameError, match=r"of type Float64; write lists such as \[1, 0.5, 0\]"):
+        check_devices(device_frame({}).with_columns(availability=pl.lit(1.0)))
+
+
+def test_text_that_is_no_number_or_no_list_spoils_its_own_row_only() -> None:
+    devices = device_frame({}, {}, {}).with_columns(
+        capacity_kwh=pl.Series(["10", " n/a ", "10.0"]), availability=pl.Series(["[1, 1]", "[1, 0]", "[1, none"])
+    )
+    good, errors = check_devices(devices, intervals=2)
+    assert good["device_id"].to_list() == devices["device_id"].to_list()[:1]
+    assert good["capacity_kwh"].to_list() == [10.0]
+    assert [error["reason"] for error in errors] == [
+        "row 2: capacity_kwh is n/a; write a finite number",
+        "row 3: availability is [1, none; write a list such as [1, 0.5, 0]",
+    ]
+
+
+def test_tables_without_rows_are_read_whatever_types_their_file_guessed() -> None:
+    untyped = pl.DataFrame(schema=dict.fromkeys(device_frame({}).columns, pl.String))
+    assert check_devices(untyped, intervals=2)[0].is_empty()
+    with pytest.raises(FrameError, match=r"prices have 0 row\(s\); two are needed"):
+        price_grid(pl.DataFrame(schema={"event_start": pl.String, "price_usd_mwh": pl.String}))
+    no_limits = pl.DataFrame(schema={"feeder": pl.String, "import_limit_kw": pl.String, "export_limit_kw": pl.String})
+    assert feeder_limits(no_limits)[0].is_empty()
 
 
 def test_a_grid_knows_its_step_from_times_in_any_order_and_zone() -> None:
@@ -143,3 +165,6 @@ def test_vehicles_are_away_in_the_working_day_only() -> None:
     )
     with pytest.raises(InputError, match="both must be 1 or more"):
         generate_fleet(0, 1)
+    for wrong in ({"hours": 0.0}, {"hours": float("nan")}, {"seed": -1}):
+        with pytest.raises(InputError, match="the hours must be above 0, the seed 0 or more"):
+            generate_fleet(**({"count": 1, "seed": 1} | wrong))

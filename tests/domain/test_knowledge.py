@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 import polars as pl
 
 from domain.instants import CENTRAL
-from domain.knowledge import AfterStart, GateClosure
+from domain.knowledge import GateClosure
 
 
 def test_a_day_ahead_gate_closes_at_one_local_time_on_both_sides_of_the_clock_change() -> None:
@@ -15,8 +15,3 @@ def test_a_day_ahead_gate_closes_at_one_local_time_on_both_sides_of_the_clock_ch
     # Nov 1 ends daylight time: 10:00 is 15:00Z on Oct 31 and 16:00Z on Nov 1.
     events = pl.Series([datetime(2026, 11, 1, 12, tzinfo=UTC), datetime(2026, 11, 2, 12, tzinfo=UTC)])
     assert rule(events).to_list() == [datetime(2026, 10, 31, 15, tzinfo=UTC), datetime(2026, 11, 1, 16, tzinfo=UTC)]
-
-
-def test_a_measurement_is_known_a_fixed_time_after_it_starts() -> None:
-    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
-    assert AfterStart(delay=timedelta(minutes=7))(pl.Series([noon])).to_list() == [noon + timedelta(minutes=7)]

@@ -16,7 +16,7 @@ from domain.reservoir_inputs import read_inputs
 from domain.rule_calendar import (
     beyond_curve,
     flow_limit_cfs,
-    is_rafting_hour_ending,
+    rafting_hours,
     rafting_windows,
     season,
     season_part,
@@ -29,6 +29,13 @@ from tests.reservoir_cases import START, afterbay, hours
 
 PLANT = afterbay()
 RULES = PLANT.rules
+
+
+def rafting_at(rules: Rules, moment: str) -> bool:
+    """Return whether a window holds a local clock time; the flow is full at both ends."""
+    local = datetime.fromisoformat(moment)
+    window = rafting_hours(rules, local.date())
+    return window is not None and window[0] <= local.time() <= window[1]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +53,7 @@ RULES = PLANT.rules
     ],
 )
 def test_rafting_hours_of_the_shipped_calendar(moment: str, inside: bool) -> None:
-    assert is_rafting_hour_ending(RULES, datetime.fromisoformat(moment)) is inside
+    assert rafting_at(RULES, moment) is inside
 
 
 @given(st.integers(1990, 2100))
@@ -79,13 +86,13 @@ def test_windows_are_local_and_become_instants() -> None:
 
 def test_an_early_release_replaces_the_days_window_and_may_lie_out_of_season() -> None:
     rules = Rules(early_releases=(EarlyRelease(day=date(2026, 4, 1), start=time(4), end=time(12)),))
-    assert is_rafting_hour_ending(rules, datetime.fromisoformat("2026-04-01T04:00"))
-    assert not is_rafting_hour_ending(rules, datetime.fromisoformat("2026-04-02T04:00"))
+    assert rafting_at(rules, "2026-04-01T04:00")
+    assert not rafting_at(rules, "2026-04-02T04:00")
 
 
 def test_the_calendar_says_when_no_water_year_type_is_known() -> None:
     with pytest.raises(ConfigError, match=r"no entries of rules.water_years cover 2030-07-09"):
-        is_rafting_hour_ending(RULES, datetime.fromisoformat("2030-07-09T09:00"))
+        rafting_hours(RULES, date(2030, 7, 9))
     twice = replace(RULES, water_years=(*RULES.water_years, WaterYear(type="Dry")))
     with pytest.raises(ConfigError, match="2 entries"):
         water_year_type(twice, date(2026, 7, 9))

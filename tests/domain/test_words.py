@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.errors import InputError, MissingInputError, TimeError, UnitError
 from domain.instants import CENTRAL, PACIFIC, floor_hour, hour_ending, iso, local_day, parse_instant, require_utc
 from domain.series import PlanningSeries, require_id
-from domain.units import CFS_PER_M3S, require, to_canonical
+from domain.units import CFS_PER_M3S, to_canonical
 
 
 def test_thousands_of_cfs_and_cubic_metres_become_cfs() -> None:
@@ -25,8 +25,6 @@ def test_thousands_of_cfs_and_cubic_metres_become_cfs() -> None:
 def test_an_unknown_unit_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(UnitError, match=r"unknown unit 'furlong'; known: .*kcfs"):
         to_canonical("furlong")
-    with pytest.raises(UnitError, match=r"r4\.flow\.cfs has unit 'ft3/s'"):
-        require("ft3/s", of="r4.flow.cfs")
 
 
 def test_a_time_without_a_zone_is_refused_not_assumed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -211,3 +212,60 @@ def test_plant_check_describes_a_sound_plant_and_lists_the_mistakes_of_another(
     leaky.write_text(PLANT.read_text().replace("spill_usd_per_af = 36.0", "spill_usd_per_af = 3.0"))
     plant_check(leaky)
     assert "warning: weights.spill_usd_per_af" in capsys.readouterr().out
+
+
+def test_rows_may_stand_in_any_order_and_times_carry_any_offset(case: Case) -> None:
+    frame = hours(24)
+    case.solve("ordered.parquet")
+    zones = ["America/Los_Angeles", "UTC", "Asia/Tokyo"]
+    texts = [moment.astimezone(ZoneInfo(zones[row % 3])).isoformat() for row, moment in enumerate(frame["event_start"])]
+    mixed = frame.with_columns(pl.Series("event_start", texts)).sample(fraction=1.0, shuffle=True, seed=1)
+    mixed.write_csv(case.path("mixed.csv"))
+    case.solve("mixed.parquet", inputs=case.path("mixed.csv"))
+    plans = [pl.read_parquet(case.path(f"{name}.parquet")) for name in ("ordered", "mixed")]
+    assert plans[0].select("event_start", "setpoint_mw").equals(plans[1].select("event_start", "setpoint_mw"))
+
+
+def test_scenarios_in_any_order_are_the_same_scenarios(case: Case) -> None:
+    many = futures(hours(24), 3)
+    found = []
+    for name, rows in (("a", many), ("b", many.sample(fraction=1.0, shuffle=True, seed=2).sort("scenario"))):
+        rows.write_csv(case.path(f"{name}.csv"))
+        found.append(case.solve(scenarios=case.path(f"{name}.csv"), optimizer="stochastic")["objective_usd"])
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
+def test_a_single_row_lasts_until_its_event_end(case: Case) -> None:
+    one = hours(1)
+    quarter = one.with_columns(event_end=pl.col("event_start") + pl.duration(minutes=15))
+    outflow = []
+    for name, frame in (("hour", one), ("quarter", quarter)):
+        frame.write_parquet(case.path("inputs.parquet"))
+        case.solve(f"{name}.parquet", settings=["water_value_usd_per_af=0", "ramp_usd_per_mw=0"])
+        plan = pl.read_parquet(case.path(f"{name}.parquet"))
+        outflow.append(plan["oxbow_end_mw"][0] - 3.0)
+    # From 3 MW at 2.52 MW/h: an hour moves the unit by at most 2.52 MW, a quarter by 0.63.
+    assert abs(outflow[0]) > 0.63
+    assert abs(outflow[1]) == pytest.approx(0.63)
+    odd = one.with_columns(event_end=pl.col("event_start") + pl.duration(minutes=40))
+    odd.write_parquet(case.path("inputs.parquet"))
+    with pytest.raises(FrameError, match="the only row runs from 2026-07-06T07:00:00Z for 0:40:00"):
+        case.solve()
+
+
+@pytest.mark.parametrize("value", [pl.lit(True), pl.lit([1.0], pl.List(pl.Float64)), pl.col("event_start")])
+def test_what_is_no_number_never_becomes_one(case: Case, value: pl.Expr) -> None:
+    hours(24).with_columns(price_usd_mwh=value).write_parquet(case.path("inputs.parquet"))
+    with pytest.raises(FrameError, match=r"price_usd_mwh is (Boolean|List|Datetime).*; write it as numbers"):
+        case.solve()
+
+
+def test_probabilities_in_words_and_a_report_that_cannot_be_written_leave_nothing_behind(case: Case) -> None:
+    many = futures(hours(24), 2)
+    many.with_columns(probability=pl.lit("half")).write_csv(case.path("sc.csv"))
+    before = sorted(path.name for path in case.folder.iterdir())
+    with pytest.raises(FrameError, match="probability is String"):
+        case.solve(scenarios=case.path("sc.csv"))
+    with pytest.raises(InputError, match="cannot be written"):
+        case.solve(report=str(case.path("missing/report.json")))
+    assert sorted(path.name for path in case.folder.iterdir()) == before

@@ -76,7 +76,7 @@ def parse_export(document: Document, facts: Facts, what: str) -> pl.DataFrame:
         PayloadError: The header is none of CNRFC's, a parameter is unknown, a row is cut, a cell is no number.
     """
     names, rest, delimiter = split_header(document.body, what)
-    if len(names) < 2 or names[0].upper() not in ("GMT", "DATE", "DATETIME", "TIME", ""):  # noqa: PLR2004 - a time, a value
+    if len(names) <= 1 or names[0].upper() not in ("GMT", "DATE", "DATETIME", "TIME", ""):  # a time, a value
         raise PayloadError(f"{what} is no CNRFC export: it begins with the columns {', '.join(names[:4])}, not GMT")
     second, rest = _second_header(rest, len(names), what)
     columns = _columns(names, second, document, facts, what)

@@ -88,7 +88,7 @@ def _observed(table: pl.DataFrame, what: str) -> pl.Series:
         raise PayloadError(f"{what} does not say which rows are observed; it has {', '.join(table.columns)}")
     # A blank trend marks the first observed row and the first forecast row.
     blank = table["trend"].str.strip_chars().fill_null("").eq("").cast(pl.Int32)
-    return blank.cum_sum() < 2  # noqa: PLR2004 - the second blank
+    return blank.cum_sum() <= 1  # up to the second blank
 
 
 def _issued(table: pl.DataFrame, facts: Facts, what: str) -> pl.Series:

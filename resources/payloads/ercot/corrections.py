@@ -56,9 +56,3 @@ def is_dated(table: pl.DataFrame) -> bool:
         return False
     said = table["corrected_at"].str.strip_chars()
     return said.null_count() == 0 and not said.str.contains(_TIME_OF_DAY).any()
-
-
-POINT: Final = ("point",)
-SERVICE: Final = ("as_type",)
-BUS: Final = ("electricalbus",)
-METER: Final = ("resourcetype", "resourcename", "metername")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import polars as pl
@@ -272,10 +272,3 @@ def _refuse_documents(value: Mapping[str, Any], what: str) -> None:
     if "statusCode" in value or "error" in value:
         told = value.get("message") or value.get("error")
         raise PayloadError(f"{what} is an error answer ({value.get('statusCode')}): {told}", retryable=True)
-
-
-def updated_at(payload: bytes, what: str) -> datetime | None:
-    """Return a dashboard's ``lastUpdated`` [UTC], for polls that need only know whether it moved."""
-    value = json_of(payload, what)
-    updated = value.get("lastUpdated") if isinstance(value, dict) else None
-    return instant(updated, what) if isinstance(updated, str) else None

@@ -28,8 +28,6 @@ _AMOUNTS: Final = (
 )
 SINCE_COOPTIMISATION: Final = frozenset(_CAPACITY_ADDERS)
 """Adder columns that a row before the change cannot have."""
-UNTIL_COOPTIMISATION: Final = frozenset({"rtorpa", "rtoffpa", "rtordpa"})
-"""Adder columns of the separate reserve-demand curve, which ended."""
 
 _ADEQUACY: Final = (
     *("capgenres", "caploadres", "offavailmw", "offlineavailablemw", "availcap", "capreg", "caprrs", "capecrs"),

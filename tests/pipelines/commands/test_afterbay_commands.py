@@ -12,7 +12,7 @@ import pytest
 from domain.beliefs import Cutoffs, Mode
 from domain.errors import ConfigError, InputError
 from pipelines import wiring
-from pipelines.commands import afterbay, decide, operators, rafting, replay
+from pipelines.commands import afterbay, decide, operators, rafting, replay, reservoir
 from resources.clock import ManualClock
 from resources.operators import Operators
 from resources.publisher import Publisher
@@ -229,3 +229,21 @@ def test_names_that_name_nothing_list_what_there_is(here: Path, edits: Path) -> 
         afterbay.what_if()
     with pytest.raises(InputError, match="write it like 2026-07-04"):
         rafting.rafting(day="July", from_mw=1.0, level_ft=1170.0)
+
+
+def test_the_plants_backtest_says_which_balance_fits_the_record(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reservoir.plant_backtest(start="2026-07-06T07:00Z", end="2026-07-14T07:00Z")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("level 24 h ahead, 2026-07-06T07:00:00Z to 2026-07-14T07:00:00Z, 192 h measured")
+    # The world runs by mass balance, which then misses next to nothing whatever the bias rule.
+    first = lines[2].split()
+    assert first[0] == "mass_balance"
+    assert float(first[2]) < 0.05
+    assert {line.split()[0] for line in lines[2:-1]} == {"mass_balance", "legacy"}
+    assert lines[-1].startswith("best: mass_balance with ")
+    assert lines[-1].endswith("; in use")
+
+
+def test_a_record_too_short_for_a_backtest_is_refused_with_what_is_needed(here: Path) -> None:
+    with pytest.raises(InputError, match=r"longest record without a gap has 20 h; 48 h are needed"):
+        reservoir.plant_backtest(start="2026-07-13T11:00Z", end="2026-07-14T07:00Z")

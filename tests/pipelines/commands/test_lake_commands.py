@@ -295,3 +295,29 @@ def test_bad_input_leaves_with_2_and_says_so_on_stderr(home: Path) -> None:
     assert done.returncode == 2
     assert "both --at and --mode" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("value", True, "value of type Boolean; write it as numbers"),
+        ("value", hour(3), "value of type Datetime.*; write it as numbers"),
+        ("quantile", [0.5], "quantile of type List.*; write it as numbers"),
+        ("member", 1.5, "member 1.5; members and revisions are counted in whole numbers"),
+        ("rev", 0.5, "rev 0.5; members and revisions"),
+        ("member", "first", "wrong type: conversion .*"),
+    ],
+)
+def test_what_is_no_number_never_becomes_one(home: Path, column: str, value: object, words: str) -> None:
+    with pytest.raises(FrameError, match=rf"^rows.parquet has .*{words}[^\n]*$"):
+        append(home, seed_row(1.0, 9) | {column: value})
+    assert open_lake().status().beliefs == 0
+
+
+def test_instants_at_the_ends_of_the_calendar_are_answered_or_refused(
+    asof: Callable[..., pl.DataFrame], home: Path
+) -> None:
+    append(home, seed_row(1.0, 9))
+    assert asof(at="0001-01-01T00:00Z").is_empty()
+    with pytest.raises(TimeError, match="--at 9999-12-31T23:00:00-05:00 lies outside the years 1 to 9999"):
+        asof(at="9999-12-31T23:00-05:00")

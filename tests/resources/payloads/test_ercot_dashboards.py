@@ -10,7 +10,6 @@ import pytest
 
 from domain.errors import PayloadError, TimeError
 from resources.payloads import ercot
-from resources.payloads.ercot.dashboards import updated_at
 from tests.resources.payloads.wire import FETCHED, rows_of, utc
 
 UPDATED = "2026-08-14 01:36:00-0500"
@@ -35,7 +34,6 @@ def test_a_dashboard_is_known_when_it_was_updated() -> None:
     assert rows.select("belief_time", "belief_basis", "source").rows() == [
         (utc("2026-08-14T06:36"), "source_stamp", "ercot_dash")
     ]
-    assert updated_at(payload, "x") == utc("2026-08-14T06:36")
     unstamped = rows_of("ercot", json.dumps({"currentDay": json.loads(payload)["currentDay"]}).encode())
     assert unstamped.select("belief_time", "belief_basis").rows() == [(FETCHED, "ingest_time")]
 
