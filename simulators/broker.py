@@ -15,8 +15,9 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -28,6 +29,42 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+class _Filters(dict[str, list[Any]]):
+    """Subscriptions by filter, walked as they stand when the walk begins.
+
+    amqtt awaits while it walks them, and the next device to come or go would break the walk: of a device that connects,
+    or of a message on its way to everybody. It also writes them all out for every subscription.
+    """
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(super().keys()))
+
+    def items(self) -> Any:  # noqa: ANN401 - a tuple where a dict has a view
+        return tuple(super().items())
+
+    def __repr__(self) -> str:
+        return f"{len(self)} filters"
+
+
+def _broker_class() -> Any:  # noqa: ANN401 - amqtt brings no types
+    """Return amqtt's broker, fit for some hundred devices that connect at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its dependencies warn of their own old age at import
+        from amqtt.broker import Broker  # noqa: PLC0415 - inside the filter
+
+    class _Broker(Broker):
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__(config)
+            self._subscriptions = _Filters()
+
+        async def _publish_retained_messages_for_subscription(self, subscription: Any, session: Any) -> None:  # noqa: ANN401
+            """Hand a client what is retained on its own filters; amqtt goes through everybody's when one connects."""
+            if any(one.client_id == session.client_id for one, _ in self._subscriptions.get(subscription[0], ())):
+                await super()._publish_retained_messages_for_subscription(subscription, session)
+
+    return _Broker
+
+
 async def serve(port: int, *, announce: Path | None = None, parent_pid: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT, or until the parent is gone.
 
@@ -36,10 +73,7 @@ async def serve(port: int, *, announce: Path | None = None, parent_pid: int | No
         announce: Written once the broker answers: JSON with ``url`` and ``pid``.
         parent_pid: A process whose end is also ours.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its dependencies warn of their own old age at import
-        from amqtt.broker import Broker  # noqa: PLC0415 - inside the filter
-    broker = Broker(
+    broker = _broker_class()(
         {
             "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}", "max_connections": 20_000}},
             # Any name will do, but a name there must be: amqtt keeps no session of one who has none.
