@@ -3,7 +3,8 @@
 Put here: edits, what follows from them, and plans side by side. Keep out: storing edits, files, plots.
 
 An edit holds one column over a span of time. Two ways to go on: ``recompute`` keeps every other setpoint of the plan
-and walks the pool through it again; ``reoptimize`` keeps the past and the edits and plans the rest anew.
+and walks the pool through it again; ``reoptimize`` keeps the edits and plans the rest anew, the
+hours before them too: a setpoint far from the plan's needs a ramp that begins earlier.
 """
 
 from __future__ import annotations
@@ -119,8 +120,7 @@ def apply_edits(
     fixed = values.get(SETPOINT, {})
     kept = base.schedule[SETPOINT].to_numpy().copy()
     if mode == "reoptimize":
-        held = {t: float(kept[t]) for t in range(touched[0])} | dict(options.fixed_mw) | fixed
-        plan = plan_reservoir(plant, edited, state, options=replace(options, fixed_mw=held))
+        plan = plan_reservoir(plant, edited, state, options=replace(options, fixed_mw=dict(options.fixed_mw) | fixed))
     else:
         kept[list(fixed)] = list(fixed.values())
         plan = judged_plan(plant, edited, state, kept, status="edited", options=options)
