@@ -109,13 +109,16 @@ class Tally:
 class _Link:
     """A device on the network: its connection, and how long it waits before the next."""
 
-    __slots__ = ("connection", "device", "is_up", "may_connect", "settled", "tries")
+    __slots__ = ("attempt", "connection", "device", "is_connecting", "is_up", "may_connect", "settled", "tries")
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self.connection: Connection | None = None
         self.is_up = False
         self.may_connect = True
+        self.is_connecting = False
+        self.attempt: object | None = None
+        """The connection that counts, from before it is made until it is gone."""
         self.tries = 0
         self.settled = asyncio.Event()
         """Set when a connection is up, or is gone."""
@@ -311,13 +314,22 @@ class DeviceFleet:
                 link.connection.ping()
 
     def _connect(self, link: _Link) -> None:
-        if link.may_connect and link.connection is None and not self.is_stopping:
+        if link.may_connect and link.connection is None and not link.is_connecting and not self.is_stopping:
+            link.is_connecting = True
             task = asyncio.ensure_future(self._connected(link))
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
 
     async def _connected(self, link: _Link) -> None:
-        device_id = link.device.device_id
+        """Connect once; where that came to nothing, or ended meanwhile, try again."""
+        try:
+            await self._try_once(link)
+        finally:
+            link.is_connecting = False
+        self._connect(link)
+
+    async def _try_once(self, link: _Link) -> None:
+        device_id, attempt = link.device.device_id, object()
         topics = [f"devices/{device_id}/schedule/response", f"devices/{device_id}/ack/confirmed"]
         make = partial(
             Connection,
@@ -325,7 +337,7 @@ class DeviceFleet:
             topics,
             ready=partial(self._ready, link),
             heard=partial(self._heard, link),
-            lost=partial(self._lost, link),
+            lost=partial(self._lost, link, attempt),
             login=self._access.login,
         )
         if link.tries:
@@ -333,20 +345,27 @@ class DeviceFleet:
             await asyncio.sleep(self._jitter.uniform(longest / 2, longest))
         link.tries += 1
         async with self._gate:
-            if not link.may_connect or link.connection is not None:
+            if not link.may_connect or self.is_stopping:
                 return
             link.settled.clear()
+            link.attempt = attempt
             try:
-                _, link.connection = await asyncio.get_running_loop().create_connection(
+                _, connection = await asyncio.get_running_loop().create_connection(
                     make, self._access.host, self._access.port, ssl=self._access.tls
                 )
             except OSError:
-                asyncio.get_running_loop().call_soon(self._connect, link)
                 return
+            if link.attempt is not attempt:  # it was gone before we knew of it
+                return
+            link.connection = connection
+            if not link.may_connect or self.is_stopping:
+                connection.close()
             await link.settled.wait()
 
-    def _lost(self, link: _Link) -> None:
-        link.connection, link.is_up = None, False
+    def _lost(self, link: _Link, attempt: object) -> None:
+        if link.attempt is not attempt:
+            return
+        link.attempt, link.connection, link.is_up = None, None, False
         link.settled.set()
         self._connect(link)
 
